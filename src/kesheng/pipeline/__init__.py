@@ -1,0 +1,13 @@
+"""The order of the stages, known here alone.
+
+`run(settings, map=…)` does a whole run; the caller says how partitions are
+mapped: in turn, over processes, as Prefect tasks, on a cluster.
+"""
+
+from kesheng.pipeline.partitions import PartitionResult, PartitionTask, process
+from kesheng.pipeline.run import RunReport, SourceCounts, run
+from kesheng.pipeline.ingest import Window
+
+__all__ = [
+    "PartitionResult", "PartitionTask", "RunReport", "SourceCounts", "Window", "process", "run",
+]  # fmt: skip

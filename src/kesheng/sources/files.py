@@ -1,0 +1,132 @@
+"""Files: a path, folder or glob → documents → batches; archives are opened."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+from kesheng.errors import SourceError, choices
+from kesheng.settings import FileSource
+from kesheng.sources.batches import RawBatch
+from kesheng.sources.formats import READERS, SUFFIXES, Document
+
+
+def read(source: FileSource) -> Iterator[RawBatch]:
+    """Read all files of a source, in the order of their names, in batches.
+
+    Raises:
+        SourceError: naming the file and what is wrong with it.
+    """
+    for path in locate(source.path):
+        with _edge(path.name):
+            for document, kind in documents(path, source):
+                yield from READERS[kind](document)
+
+
+def locate(pattern: str) -> list[Path]:
+    """Files a path, folder or glob stands for, sorted; hidden ones left out.
+
+    Raises:
+        SourceError: nothing is there.
+    """
+    path = Path(pattern)
+    if path.is_dir():
+        found = [p for p in sorted(path.rglob("*")) if _format_of(p.name) or p.suffix == ".zip"]
+    elif path.exists():
+        return [path]
+    else:
+        found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+    files = [p for p in found if p.is_file() and not p.name.startswith((".", "~$"))]
+    if not files:
+        raise SourceError(f"no file at {pattern!r}; give a file, a folder or a glob like 'in/*.csv'")
+    return files
+
+
+def documents(path: Path, source: FileSource) -> Iterator[tuple[Document, str]]:
+    """The documents in one file: itself, or the members of its archive."""
+    modified = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+    if path.stat().st_size == 0:
+        raise SourceError(f"{path.name}: the file is empty (0 bytes)")
+    if path.suffix.lower() == ".zip":
+        yield from _members(path, source)
+        return
+    name, opener = path.name, partial(_open_file, path)
+    if path.suffix.lower() == ".gz":
+        name, opener = path.stem, partial(_open_gzip, path)
+    kind = source.format or _format_of(name)
+    if kind is None:
+        raise SourceError(
+            f"{path.name}: cannot tell the format from the name; "
+            f"known endings: {choices(SUFFIXES)} (also .gz and .zip); or set format"
+        )
+    yield Document(path.name, modified, opener, source.encoding), kind
+
+
+def _members(path: Path, source: FileSource) -> Iterator[tuple[Document, str]]:
+    with zipfile.ZipFile(path) as archive:
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+    found = False
+    for info in sorted(infos, key=lambda info: info.filename):
+        kind = source.format or _format_of(info.filename)
+        if kind is None or Path(info.filename).name.startswith((".", "__MACOSX")):
+            continue
+        if info.flag_bits & 1:
+            raise SourceError(f"{path.name}: {info.filename} is encrypted; unpack it first")
+        found = True
+        modified = datetime(*info.date_time, tzinfo=UTC)
+        opener = partial(_open_member, path, info.filename)
+        yield Document(f"{path.name}/{info.filename}", modified, opener, source.encoding), kind
+    if not found:
+        raise SourceError(
+            f"{path.name}: no readable file in the archive; known endings: {choices(SUFFIXES)}"
+        )
+
+
+def _format_of(name: str) -> str | None:
+    path = Path(name.lower())
+    return SUFFIXES.get(Path(path.stem).suffix if path.suffix == ".gz" else path.suffix)
+
+
+def _open_file(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _open_gzip(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb"))
+
+
+def _open_member(path: Path, member: str) -> BinaryIO:
+    # Seekable, as XLSX and Parquet need it; closing the stream closes the archive.
+    archive = zipfile.ZipFile(path)
+    stream = archive.open(member)
+    archive.close()  # the file stays open for as long as the member is
+    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream)))
+
+
+@contextmanager
+def _edge(file: str) -> Iterator[None]:
+    """Translate what libraries raise on damaged files, once, with the cause kept."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError) as error:
+        raise SourceError(f"{file}: damaged or cut off: {error}; fetch the file again") from error
+    except pa.ArrowException as error:
+        raise SourceError(f"{file}: not a readable Parquet file: {error}") from error
+    except UnicodeError as error:
+        raise SourceError(f"{file}: {error}; set encoding to the one it is written in") from error
+    except OSError as error:
+        raise SourceError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except NotImplementedError as error:
+        raise SourceError(f"{file}: compressed in a way that is not supported: {error}") from error
