@@ -29,6 +29,8 @@ from kesheng.errors import WarehouseBusyError, WarehouseError
 from kesheng.schema import Table
 
 STAGING, LOCK, KEY = "_staging", "_lock", "_privacy_key"
+# Beyond this DuckDB spills to the staging folder instead of growing.
+_DUCKDB = {"memory_limit": "512MB"}
 _RUN_FILE = re.compile(r"r(\d{6,})\.parquet")
 
 
@@ -150,8 +152,7 @@ class Warehouse:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection with a view for each table that has files."""
-        connection = duckdb.connect()
-        connection.execute("SET TimeZone = 'UTC'")
+        connection = duckdb.connect(config=_DUCKDB | {"temp_directory": str(self.path / STAGING)})
         for table in schema.TABLES.values():
             if any(self.path.joinpath(table.name).rglob("*.parquet")):
                 pattern = str(self.path / table.name / "**" / "*.parquet")

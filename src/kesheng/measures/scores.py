@@ -46,7 +46,7 @@ class Facts:
     feedback: one row a feedback that counts (no duplicate, no default text):
         feedback_id, dt, source, and grp (the group column, may be null).
     pairs: one row a (feedback, indicator): feedback_id, indicator, pol (-1, 0, 1),
-        g (graded 1..5); see `PAIRS_SQL`.
+        g (grade 1..5, in units of 1/UNIT); see `PAIRS_SQL`.
     views: the `dimension` table: view, dimension, dimension_zh, indicator.
     """
 
@@ -63,10 +63,15 @@ def graded(score: str) -> str:
     )
 
 
+# Grades are summed as whole numbers of 1/2520, the least common multiple of
+# 1..10, so that sums are exact and do not depend on their order. (The mean of
+# more than ten clauses is rounded to 1/2520.)
+UNIT = 2520
+
 # One polarity and one grade a (feedback, indicator): several clauses are averaged (B.0).
 PAIRS_SQL = f"""
-SELECT feedback_id, indicator, sign(avg(polarity)) AS pol,
-       avg({graded("polarity * (2 * confidence::DOUBLE - 1)")}) AS g
+SELECT feedback_id, indicator::VARCHAR AS indicator, sign(sum(polarity))::BIGINT AS pol,
+       round({UNIT} * sum({graded("polarity * (2 * confidence::DOUBLE - 1)")}) / count(*))::BIGINT AS g
 FROM mention GROUP BY feedback_id, indicator
 """  # noqa: S608 - built from constants
 
@@ -173,68 +178,94 @@ def _status(cells: pd.DataFrame) -> npt.NDArray[np.str_]:
 
 
 def _aggregate(facts: Facts, periods: Sequence[str], group: str | None) -> pd.DataFrame:
-    """One row a cell, with per-feedback sums as lists in the order of feedback_id."""
+    """One row a cell (period × group × dimension of a view) that has mentions."""
     groups = {"all": "'all'", "source": "source"} | ({group: "grp"} if group else {})
-    period_rows = " UNION ALL ".join(
-        f"SELECT feedback_id, source, grp, {PERIODS[p]} AS period FROM feedback" for p in periods  # noqa: S608
+    members = " UNION ALL ".join(
+        f"SELECT feedback, {PERIODS[period]} AS period, {_literal(name)} AS group_type, "
+        f"{column} AS group_id FROM numbered WHERE {column} IS NOT NULL"
+        for period in periods
+        for name, column in groups.items()
     )
-    group_rows = " UNION ALL ".join(
-        f"SELECT feedback_id, period, ? AS group_type, {column} AS group_id FROM by_period "  # noqa: S608
-        f"WHERE {column} IS NOT NULL"
-        for column in groups.values()
-    )
-    with duckdb.connect() as db:
-        # One thread: floating-point sums in another order would differ in their last digits.
-        db.execute("SET threads = 1")
+    with duckdb.connect(config={"memory_limit": "1GB"}) as db:
         db.register("feedback", facts.feedback)
         db.register("pairs", facts.pairs)
         db.register("views", facts.views)
-        db.execute(f"CREATE TEMP TABLE by_period AS {period_rows}")
-        db.execute(f"CREATE TEMP TABLE cells AS {group_rows}", list(groups))
-        db.execute(_PER_FEEDBACK_SQL)
-        return db.execute(_CELLS_SQL).df()
+        db.execute(_NUMBER_SQL.format(members=members))
+        cells = db.execute(_CELLS_SQL).df()
+    # Back from units of 1/UNIT to grades.
+    cells[["p_mean", "p_median", "p_sd", "g_a", "g_am"]] /= UNIT
+    cells["g_aa"] /= UNIT**2
+    return cells
 
 
-_CELL = "period, group_type, group_id, view, dimension"
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
-# One row a (cell, feedback): sums and counts over its pairs in the cell.
-_PER_FEEDBACK_SQL = f"""
+
+# Feedback, groups and dimensions get numbers: grouping by words would need
+# several times the memory. `part_of`: which feedback counts in which group.
+_NUMBER_SQL = """
+CREATE TEMP TABLE numbered AS
+SELECT row_number() OVER (ORDER BY feedback_id) AS feedback, feedback_id, dt, source, grp FROM feedback;
+CREATE TEMP VIEW members AS {members};
+CREATE TEMP TABLE groups AS
+SELECT row_number() OVER (ORDER BY period, group_type, group_id)::INTEGER AS grouping, *
+FROM (SELECT period, group_type, group_id, count(*) AS n_all FROM members GROUP BY ALL);
+CREATE TEMP TABLE part_of AS
+SELECT feedback::INTEGER AS feedback, grouping FROM members JOIN groups USING (period, group_type, group_id);
+CREATE TEMP TABLE dimensions AS
+SELECT row_number() OVER (ORDER BY view, dimension)::INTEGER AS place, *
+FROM (SELECT view, dimension, dimension_zh, count(*) AS n_indicators_in_view FROM views GROUP BY ALL);
+CREATE TEMP TABLE indicators AS
+SELECT indicator, dense_rank() OVER (ORDER BY indicator)::INTEGER AS number, place
+FROM views JOIN dimensions USING (view, dimension);
+CREATE TEMP TABLE facts AS
+SELECT feedback::INTEGER AS feedback, number, g::INTEGER AS g, pol::TINYINT AS pol
+FROM pairs JOIN numbered USING (feedback_id) JOIN (SELECT DISTINCT indicator, number FROM indicators) USING (indicator);
 CREATE TEMP TABLE per_feedback AS
-SELECT {_CELL}, feedback_id, any_value(dimension_zh) AS dimension_zh,
-       sum(g) AS g, sum(pol) AS pol, count(*) AS size
-FROM pairs JOIN views USING (indicator) JOIN cells USING (feedback_id)
-GROUP BY {_CELL}, feedback_id
-"""  # noqa: S608 - built from constants
+SELECT feedback, place, sum(g)::INTEGER AS g, sum(pol)::INTEGER AS pol, count(*)::INTEGER AS size
+FROM facts JOIN indicators USING (number) GROUP BY feedback, place;
+"""
 
+_LEVELS = ", ".join(
+    f"coalesce(sum(n) FILTER (round(g / {UNIT}) = {k}), 0) AS level_{k}" for k in range(1, 6)
+)
 _CELLS_SQL = f"""
-WITH by_pair AS (
-    SELECT {_CELL}, count(DISTINCT indicator) AS n_indicators_covered,
-           avg(g) AS p_mean, median(g) AS p_median, stddev_samp(g) AS p_sd, avg(pol) AS net_sentiment,
-           count(*) FILTER (pol > 0) AS n_pos, count(*) FILTER (pol = 0) AS n_neu,
-           count(*) FILTER (pol < 0) AS n_neg,
-           {", ".join(f"count(*) FILTER (round(g) = {k}) AS level_{k}" for k in range(1, 6))}
-    FROM pairs JOIN views USING (indicator) JOIN cells USING (feedback_id)
-    GROUP BY {_CELL}
+WITH by_value AS (
+    SELECT grouping, number, g, pol, count(*) AS n
+    FROM facts JOIN part_of USING (feedback) GROUP BY grouping, number, g, pol
+), in_cell AS (
+    SELECT grouping, place, number, g, pol, n,
+           sum(n) OVER (PARTITION BY grouping, place ORDER BY g, number, pol) AS upto,
+           sum(n) OVER (PARTITION BY grouping, place) AS total
+    FROM by_value JOIN indicators USING (number)
+), by_pair AS (
+    SELECT grouping, place, count(DISTINCT number) AS n_indicators_covered,
+           sum(n)::BIGINT AS n_mentions, sum(g::BIGINT * n) / sum(n) AS p_mean,
+           (min(g) FILTER (upto >= total / 2) + min(g) FILTER (upto >= total / 2 + 0.5)) / 2 AS p_median,
+           sqrt(greatest(sum(g::BIGINT * g * n) - sum(g::BIGINT * n) * (sum(g::BIGINT * n) / sum(n)), 0)
+                / nullif(sum(n) - 1, 0)) AS p_sd,
+           sum(pol * n) / sum(n) AS net_sentiment,
+           coalesce(sum(n) FILTER (pol > 0), 0)::BIGINT AS n_pos,
+           coalesce(sum(n) FILTER (pol = 0), 0)::BIGINT AS n_neu,
+           coalesce(sum(n) FILTER (pol < 0), 0)::BIGINT AS n_neg, {_LEVELS}
+    FROM in_cell GROUP BY grouping, place
 ), by_feedback AS (
-    SELECT {_CELL}, any_value(dimension_zh) AS dimension_zh,
-           count(*) AS n_reviews, sum(size)::BIGINT AS n_mentions, sum(size * size)::DOUBLE AS mm,
-           sum(g) AS g_a, sum(g * g) AS g_aa, sum(g * size) AS g_am,
-           sum(pol) AS pol_a, sum(pol * pol) AS pol_aa, sum(pol * size) AS pol_am
-    FROM per_feedback GROUP BY {_CELL}
+    SELECT grouping, place, count(*) AS n_reviews, sum(size * size)::DOUBLE AS mm,
+           sum(g)::DOUBLE AS g_a, sum(g::BIGINT * g)::DOUBLE AS g_aa, sum(g::BIGINT * size)::DOUBLE AS g_am,
+           sum(pol)::DOUBLE AS pol_a, sum(pol * pol)::DOUBLE AS pol_aa, sum(pol * size)::DOUBLE AS pol_am
+    FROM per_feedback JOIN part_of USING (feedback) GROUP BY grouping, place
 ), few AS (
-    SELECT {_CELL}, list(g ORDER BY feedback_id) AS g_list, list(pol ORDER BY feedback_id) AS pol_list,
-           list(size ORDER BY feedback_id) AS size_list
-    FROM per_feedback SEMI JOIN (
-        SELECT * FROM by_feedback WHERE n_reviews < {N_OK} AND n_mentions >= {N_LOW}
-    ) USING ({_CELL})
-    GROUP BY {_CELL}
-), totals AS (
-    SELECT period, group_type, group_id, count(*) AS n_all FROM cells GROUP BY ALL
-), in_view AS (
-    SELECT view, dimension, count(*) AS n_indicators_in_view FROM views GROUP BY ALL
+    SELECT grouping, place, list(g / {UNIT} ORDER BY feedback) AS g_list,
+           list(pol ORDER BY feedback) AS pol_list, list(size ORDER BY feedback) AS size_list
+    FROM per_feedback JOIN part_of USING (feedback) SEMI JOIN (
+        SELECT grouping, place FROM by_feedback JOIN by_pair USING (grouping, place)
+        WHERE n_reviews < {N_OK} AND n_mentions >= {N_LOW}
+    ) USING (grouping, place)
+    GROUP BY grouping, place
 )
 SELECT *, n_reviews / n_all AS mention_share
-FROM by_feedback JOIN by_pair USING ({_CELL}) LEFT JOIN few USING ({_CELL})
-JOIN totals USING (period, group_type, group_id) JOIN in_view USING (view, dimension)
-ORDER BY {_CELL}
+FROM by_feedback JOIN by_pair USING (grouping, place) LEFT JOIN few USING (grouping, place)
+JOIN groups USING (grouping) JOIN dimensions USING (place)
+ORDER BY period, group_type, group_id, view, dimension
 """  # noqa: S608 - built from constants

@@ -14,6 +14,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from kesheng.text.privacy import TEXT_DIGITS as PSEUDONYM_DIGITS
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -37,10 +39,20 @@ def _fold_table() -> npt.NDArray[np.uint32]:
 
 
 def fold(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """Fold case, digits and punctuation; length and positions stay."""
+    """Fold case, digits, punctuation and pseudonyms; length and positions stay.
+
+    The hex digits of 〔手机#a1f3c2〕 all become 0: under another key they would
+    be others, and no score may depend on the key.
+    """
     table = _fold_table()
     inside = points < _BMP
-    return np.where(inside, table[np.where(inside, points, 0)], points)
+    folded = np.where(inside, table[np.where(inside, points, 0)], points)
+    marks = np.flatnonzero(folded == ord("#"))
+    for distance in range(1, PSEUDONYM_DIGITS + 1):
+        after = marks[marks + distance < len(folded)] + distance
+        hexadecimal = (folded[after] >= ord("a")) & (folded[after] <= ord("f"))
+        folded[after[hexadecimal]] = ord("0")
+    return folded
 
 
 def buckets(

@@ -5,7 +5,7 @@ mapped: in turn, over processes, as Prefect tasks, on a cluster.
 """
 
 from kesheng.pipeline.partitions import PartitionResult, PartitionTask, process
-from kesheng.pipeline.run import RunReport, SourceCounts, run
+from kesheng.pipeline.runs import RunReport, SourceCounts, run
 from kesheng.pipeline.ingest import Window
 
 __all__ = [

@@ -28,7 +28,7 @@ from kesheng.sources.records import Records, as_text, resolve, typed
 from kesheng.text.clean import clean_all, is_default_text
 from kesheng.text.privacy import Pseudonymiser
 
-FLUSH_ROWS = 65_536
+FLUSH_ROWS = 16_384
 PAYLOAD_CHARS = 500
 _ANALYSED = frozenset({
     "language", "duplicate_of", "sentiment", "sentiment_label", "sentiment_confidence",
@@ -188,9 +188,10 @@ class Ingest:
             for entry, text in zip(entries, texts, strict=True):
                 if text:
                     entry.append((name, text[:PAYLOAD_CHARS]))
-        for entry, i in zip(entries, rows, strict=True):
-            notes = records.notes[i]
-            entry.extend(zip(notes, self._masker.mask_all(list(notes.values()))[0], strict=True))
+        noted = [(k, key, note) for k, i in enumerate(rows) for key, note in records.notes[i].items()]
+        masked_notes, _ = self._masker.mask_all([note for _, _, note in noted])
+        for (k, key, _), note in zip(noted, masked_notes, strict=True):
+            entries[k].append((key, note))
         return entries
 
     def _payload(self, batch: RawBatch, i: int) -> str:

@@ -44,7 +44,6 @@ def measure(
     views = dimension_rows(taxonomy)
     warehouse.replace(schema.DIMENSION, views, run_id)
     with warehouse.connect() as db:
-        db.execute("SET threads = 1")
         by_topic = db.sql(_TOPIC_DIMENSION_SQL).to_arrow_table()
         warehouse.replace(schema.TOPIC_DIMENSION, by_topic, run_id)
         group = settings.measures.group

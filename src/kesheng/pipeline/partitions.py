@@ -70,18 +70,18 @@ class SourcePlan:
 
 _RESOLVE = """
 CREATE TEMP TABLE resolved AS
-SELECT seq, dt, own_id, file, row, text,
+SELECT seq, dt, own_id,
        CASE WHEN own_id OR occurrence = 1 THEN feedback_id
             ELSE feedback_id || '-' || occurrence END AS id,
        (NOT own_id) OR from_end = 1 AS current,
-       text = last_text AS same_text
+       said = last_said AS same_text
 FROM (
-    SELECT *,
+    SELECT seq, dt, own_id, feedback_id, hash(text) AS said,
            row_number() OVER (PARTITION BY feedback_id ORDER BY seq) AS occurrence,
            row_number() OVER (PARTITION BY feedback_id ORDER BY seq DESC) AS from_end,
-           last_value(text) OVER (PARTITION BY feedback_id ORDER BY seq
-               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS last_text
-    FROM read_parquet(?, hive_partitioning = false)
+           last_value(hash(text)) OVER (PARTITION BY feedback_id ORDER BY seq
+               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS last_said
+    FROM staged
 )
 """
 
@@ -99,7 +99,9 @@ def plan(
     if not days:
         return SourcePlan([], 0, 0, [])
     with warehouse.connect() as db:
-        db.execute(_RESOLVE, [str(staged / "*" / "*.parquet")])
+        files = str(staged / "*" / "*.parquet")
+        db.read_parquet(files, hive_partitioning=False).create_view("staged")
+        db.execute(_RESOLVE)
         db.execute(
             "CREATE TEMP TABLE existing AS SELECT feedback_id AS id, dt FROM feedback WHERE source = ?",
             [source],
@@ -115,6 +117,21 @@ def plan(
         for day in sorted({*days, *changes.removed})
     ]  # fmt: skip
     return SourcePlan(tasks, changes.kept, changes.updated, changes.superseded)
+
+
+def sample(warehouse: Warehouse, run_id: str, *, size: int) -> list[str]:
+    """Up to `size` different texts that customers wrote, of all that a run staged."""
+    files = sorted(warehouse.staging(run_id).rglob("*.parquet"))
+    if not files:
+        return []
+    with warehouse.connect() as db:
+        staged = db.read_parquet([str(f) for f in files], hive_partitioning=False)
+        rows = staged.query(
+            "staged",
+            "SELECT text FROM staged WHERE NOT is_default_text GROUP BY text "
+            f"ORDER BY min(feedback_id), text LIMIT {int(size)}",
+        ).fetchall()
+    return [text for (text,) in rows]
 
 
 class _Changes:
@@ -135,7 +152,8 @@ class _Changes:
         ).fetchall():
             self.removed[day].append(name)
         self.superseded: list[tuple[str, int, str]] = db.execute(
-            "SELECT file, row, text FROM resolved WHERE NOT current AND NOT same_text ORDER BY seq"
+            "SELECT file, row, text FROM staged SEMI JOIN "
+            "(SELECT seq FROM resolved WHERE NOT current AND NOT same_text) USING (seq) ORDER BY seq"
         ).fetchall()
         current = _one(db, "SELECT count(*) FROM resolved WHERE current")
         known = _one(db, "SELECT count(*) FROM resolved r SEMI JOIN existing e USING (id) WHERE current")

@@ -9,7 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kesheng import __version__, schema
 from kesheng.errors import ConservationError, KeshengError, SettingsError, choices, nearest
@@ -17,7 +16,14 @@ from kesheng.models import topics
 from kesheng.pipeline.analyse import Models, load_models
 from kesheng.pipeline.ingest import Ingest, Intake, Window, rejected_row
 from kesheng.pipeline.measure import measure
-from kesheng.pipeline.partitions import PartitionResult, PartitionTask, SourcePlan, plan, process
+from kesheng.pipeline.partitions import (
+    PartitionResult,
+    PartitionTask,
+    SourcePlan,
+    plan,
+    process,
+    sample,
+)
 from kesheng.settings import Settings
 from kesheng.text.privacy import Pseudonymiser
 from kesheng.warehouse import Warehouse
@@ -185,14 +191,8 @@ class _Run:
         if self.warehouse.read(schema.TOPIC).num_rows:
             return
         self.progress("主题", 0, None)
-        files = sorted(self.warehouse.staging(self.run_id).rglob("*.parquet"))
-        parts = [pq.ParquetFile(f).read(columns=["feedback_id", "text", "is_default_text"]) for f in files]
-        rows = {
-            (r["feedback_id"], r["text"])
-            for part in parts for r in part.to_pylist() if not r["is_default_text"]
-        }  # fmt: skip
         # By id, which is a hash: a fixed, fair sample, whatever order rows came in.
-        texts = [text for _, text in sorted(rows)[: self.settings.topics.fit_texts]]
+        texts = sample(self.warehouse, self.run_id, size=self.settings.topics.fit_texts)
         found = topics.fit(texts, tokeniser=self.models.tokeniser, settings=self.settings.topics)
         self.warehouse.replace(schema.TOPIC, found, self.run_id)
 
