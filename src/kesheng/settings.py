@@ -216,6 +216,26 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
     return check(_rebase(_overlay(content, environ), path.parent), where=path.name)
 
 
+def of_file(
+    file: str,
+    *,
+    columns: Mapping[str, str],
+    out: Path | None = None,
+    taxonomy: str | None = None,
+    group: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Settings for one file without a configuration; the source is named after the file."""
+    name = re.sub(r"[^\w-]+", "_", Path(file).name.split(".")[0])[:64] or "file"
+    content: dict[str, Any] = {
+        "warehouse": {} if out is None else {"path": str(out)},
+        "aspects": {} if taxonomy is None else {"taxonomy": taxonomy},
+        "measures": {} if group is None else {"group": group},
+        "sources": {name: {"kind": "file", "path": file, "columns": dict(columns)}},
+    }
+    return check(_overlay(content, environ))
+
+
 def check(content: dict[str, Any], *, where: str = "the options") -> Settings:
     """Validate a nested dict into `Settings`, with errors a user can act on."""
     try:

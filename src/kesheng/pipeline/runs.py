@@ -24,6 +24,7 @@ from kesheng.pipeline.partitions import (
     process,
     sample,
 )
+from kesheng.report import page
 from kesheng.settings import Settings
 from kesheng.text.privacy import Pseudonymiser
 from kesheng.warehouse import Warehouse
@@ -59,6 +60,7 @@ class RunReport:
 
     run_id: str
     warehouse: Path
+    page: Path
     counts: list[SourceCounts]
     duration_s: float
 
@@ -140,8 +142,10 @@ class _Run:
                 count.status, count.error = "failed", str(error)
             self._write_ledger(list(counts.values()))
             raise
-        duration = self._write_ledger(list(counts.values()))
-        return RunReport(self.run_id, self.warehouse.path, list(counts.values()), duration)
+        done = list(counts.values())
+        duration = self._write_ledger(done)
+        report = page.write(self.warehouse, run_id=self.run_id, counts=done)
+        return RunReport(self.run_id, self.warehouse.path, report, done, duration)
 
     def _work(self, counts: dict[str, SourceCounts], mapper: Mapper) -> None:
         key = self.settings.privacy.key
