@@ -160,7 +160,9 @@ def explain(text: str, as_json: bool, taxonomy: str) -> None:
 @main.command()
 @click.argument("what", type=click.Choice(["sentiment", "mentions"]))
 @click.argument("labelled", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--backend", type=click.Choice(["ngram", "snownlp"]), default="ngram", show_default=True)
+@click.option(
+    "--backend", type=click.Choice(["ngram", "snownlp"]), default="ngram", show_default=True
+)
 @click.option("--taxonomy", default="base", show_default=True, help="Shipped name or YAML file.")
 def evaluate(what: str, labelled: Path, backend: str, taxonomy: str) -> None:
     """Measure accuracy on a labelled Parquet file.
@@ -194,8 +196,12 @@ def train() -> None:
 
 @train.command("sentiment")
 @click.argument("labelled", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dev", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
-              help="Labelled file kept out of training, for the figures of the model card.")
+@click.option(
+    "--dev",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Labelled file kept out of training, for the figures of the model card.",
+)
 @click.option("--models", type=click.Path(file_okay=False, path_type=Path), default=Path("models"),
               show_default=True, help="Folder to write to.")  # fmt: skip
 def train_sentiment(labelled: Path, dev: Path, models: Path) -> None:

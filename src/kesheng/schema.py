@@ -86,16 +86,26 @@ FEEDBACK = Table(
         Column("nps", pa.float32(), "推荐意愿", "0..10"),
         Column("ces", pa.float32(), "费力度（原量程）"),
         Column("csat", pa.float32(), "满意度（原量程）"),
-        Column("extra", pa.map_(pa.string(), pa.string()), "来源的其他列，已脱敏；_note 开头为读入说明"),
+        Column(
+            "extra", pa.map_(pa.string(), pa.string()), "来源的其他列，已脱敏；_note 开头为读入说明"
+        ),
         Column("duplicate_of", pa.string(), "与哪条反馈重复（feedback_id）；重复者不进入指标"),
-        Column("is_default_text", pa.bool_(), "是否系统默认文本（如“此用户没有填写评价”）；不进入指标"),
+        Column(
+            "is_default_text", pa.bool_(), "是否系统默认文本（如“此用户没有填写评价”）；不进入指标"
+        ),
         Column("sentiment", pa.float32(), "情感得分，负为不满，正为满意", "-1..1"),
         Column("sentiment_label", CATEGORY, "negative 负面，neutral 中性，positive 正面"),
         Column("sentiment_confidence", pa.float32(), "情感判断的把握（校准后的概率）", "0..1"),
-        Column("feedback_type", CATEGORY, "complaint 投诉，praise 表扬，suggestion 建议，query 咨询；空为无法判断"),
+        Column(
+            "feedback_type",
+            CATEGORY,
+            "complaint 投诉，praise 表扬，suggestion 建议，query 咨询；空为无法判断",
+        ),
         Column("topic_id", CATEGORY, "主题编号，见 topic 表；空为未归入任何主题"),
         Column("topic_score", pa.float32(), "与主题的余弦相似度", "0..1"),
-        Column("severity", pa.int8(), "严重程度：0 无，1 不满，2 指责，3 升级或有人身财产危险", "0..3"),
+        Column(
+            "severity", pa.int8(), "严重程度：0 无，1 不满，2 指责，3 升级或有人身财产危险", "0..3"
+        ),
         _RUN,
         _MODEL,
         _TAXONOMY,
@@ -114,11 +124,15 @@ MENTION = Table(
         Column("dimension", CATEGORY, "维度代码，见 dimension 表"),
         Column("indicator", CATEGORY, "指标代码，见 dimension 表"),
         Column("polarity", pa.int8(), "-1 不满，0 中性，1 满意", "-1..1"),
-        Column("confidence", pa.float32(), "极性的把握；分句得分 = 极性 ×（2 × 把握 - 1）", "0.5..1"),
+        Column(
+            "confidence", pa.float32(), "极性的把握；分句得分 = 极性 ×（2 × 把握 - 1）", "0.5..1"
+        ),
         Column("start", pa.int32(), "证据在 feedback.text 中的起点", "字符"),
         Column("end", pa.int32(), "证据在 feedback.text 中的终点（不含）", "字符"),
         Column("clause", pa.string(), "所在分句"),
-        Column("evidence", TEXT_LIST, "触发本次提及的词语，首个即 text[start:end]，其后为否定词等线索"),
+        Column(
+            "evidence", TEXT_LIST, "触发本次提及的词语，首个即 text[start:end]，其后为否定词等线索"
+        ),
         _RUN,
     ),
     partitions=("source", "dt"),
@@ -165,7 +179,12 @@ TOPIC_DIMENSION = Table(
         Column("topic_label", pa.string(), "主题名称"),
         Column("dimension", CATEGORY, "维度代码"),
         Column("dimension_zh", CATEGORY, "维度名称"),
-        Column("weight", pa.float64(), "该主题（反馈 × 指标）中属于此维度的比例；每个主题合计为 1", "0..1"),
+        Column(
+            "weight",
+            pa.float64(),
+            "该主题（反馈 × 指标）中属于此维度的比例；每个主题合计为 1",
+            "0..1",
+        ),
         Column("lift", pa.float64(), "与全体反馈相比的提升度；大于 1 为此主题所特有"),
         Column("n_feedback", pa.int64(), "该主题中谈到此维度的反馈数", "条"),
         Column("n_topic", pa.int64(), "该主题的反馈数", "条"),
@@ -250,7 +269,12 @@ SQ_SCORES = Table(
         Column("neg_share", pa.float64(), "不满占比", "0..1"),
         Column("neg_share_ci_lo", pa.float64(), "不满占比 95% Wilson 区间下限", "0..1"),
         Column("neg_share_ci_hi", pa.float64(), "不满占比 95% Wilson 区间上限", "0..1"),
-        Column("neg_share_corrected", pa.float64(), "按分类误差校正的不满占比；误差尚未测得时为空", "0..1"),
+        Column(
+            "neg_share_corrected",
+            pa.float64(),
+            "按分类误差校正的不满占比；误差尚未测得时为空",
+            "0..1",
+        ),
         Column("n_indicators_covered", pa.int64(), "有提及的指标数", "个"),
         Column("n_indicators_in_view", pa.int64(), "该维度的指标数", "个"),
         Column("n", pa.int64(), "判断样本是否足够所用的样本量（= n_mentions）", "对"),

@@ -24,7 +24,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
 )
 
@@ -174,7 +173,7 @@ class Settings(Frozen):
 
     @field_validator("sources")
     @classmethod
-    def _names(cls, value: dict[str, FileSource], info: ValidationInfo) -> dict[str, FileSource]:
+    def _names(cls, value: dict[str, FileSource]) -> dict[str, FileSource]:
         for name in value:
             if not SOURCE_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a source name; use letters, digits, _ and -")

@@ -65,7 +65,7 @@ class _NoAliasLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.events.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML has no types here
             raise yaml.composer.ComposerError(
                 None, None, "aliases are not allowed in a taxonomy", event.start_mark
             )
@@ -89,7 +89,9 @@ def load(path: Path) -> Taxonomy:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TaxonomyError(f"{path.name} is not usable YAML: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("dimensions"), dict):
-        raise TaxonomyError(f"{path.name}: needs a mapping 'dimensions'; see models/taxonomy/base.yaml")
+        raise TaxonomyError(
+            f"{path.name}: needs a mapping 'dimensions'; see models/taxonomy/base.yaml"
+        )
     try:
         return _build(content, path.stem, hashlib.sha256(raw).hexdigest()[:8])
     except (AttributeError, KeyError, TypeError) as error:

@@ -30,7 +30,7 @@ from kesheng.schema import Table
 
 STAGING, LOCK, KEY = "_staging", "_lock", "_privacy_key"
 # Beyond this DuckDB spills to the staging folder instead of growing.
-_DUCKDB = {"memory_limit": "512MB"}
+_MEMORY_LIMIT = "512MB"
 _RUN_FILE = re.compile(r"r(\d{6,})\.parquet")
 
 
@@ -92,7 +92,7 @@ class Warehouse:
         return self.path / STAGING / run_id
 
     def key(self) -> bytes:
-        """This warehouse's own key for pseudonyms; made once, readable by its owner only."""
+        """The warehouse's own key for pseudonyms; made once, readable by its owner only."""
         path = self.path / KEY
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -152,7 +152,9 @@ class Warehouse:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection with a view for each table that has files."""
-        connection = duckdb.connect(config=_DUCKDB | {"temp_directory": str(self.path / STAGING)})
+        connection = duckdb.connect(
+            config={"memory_limit": _MEMORY_LIMIT, "temp_directory": str(self.path / STAGING)}
+        )
         for table in schema.TABLES.values():
             if any(self.path.joinpath(table.name).rglob("*.parquet")):
                 pattern = str(self.path / table.name / "**" / "*.parquet")
@@ -161,7 +163,7 @@ class Warehouse:
                 )
                 hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
                 relation = f"read_parquet({_quoted(pattern)}{hive})"
-                connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM {relation}')
+                connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM {relation}')  # noqa: S608 - quoted
             else:
                 connection.register(table.name, _with_partitions(table).empty_table())
         return connection
@@ -201,7 +203,9 @@ def _with_run_id(rows: pa.Table, table: Table, run_id: str) -> pa.Table:
 def _in_order(rows: pa.Table, table: Table) -> pa.Table:
     # Dictionary codes cannot be sorted; the words they stand for can.
     keys = {
-        name: rows[name].cast(pa.string()) if pa.types.is_dictionary(rows[name].type) else rows[name]
+        name: rows[name].cast(pa.string())
+        if pa.types.is_dictionary(rows[name].type)
+        else rows[name]
         for name in table.order
     }
     order = pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])

@@ -1,0 +1,1 @@
+"""Measures: one file a method, pure functions on frames (methods.md)."""

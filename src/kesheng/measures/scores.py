@@ -73,7 +73,7 @@ PAIRS_SQL = f"""
 SELECT feedback_id, indicator::VARCHAR AS indicator, sign(sum(polarity))::BIGINT AS pol,
        round({UNIT} * sum({graded("polarity * (2 * confidence::DOUBLE - 1)")}) / count(*))::BIGINT AS g
 FROM mention GROUP BY feedback_id, indicator
-"""  # noqa: S608 - built from constants
+"""
 
 
 def wilson(count: Floats, n: Floats) -> tuple[Floats, Floats]:
@@ -116,15 +116,13 @@ def bootstrap_interval(
     lengths = np.array([len(t) for t in totals])
     for n in np.unique(lengths):
         draws = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), BOOTSTRAP_DRAWS)
-        for cell in np.flatnonzero(lengths == n):
+        for cell in np.flatnonzero(lengths == n).tolist():
             means = (draws @ np.asarray(totals[cell])) / (draws @ np.asarray(sizes[cell]))
             low[cell], high[cell] = np.quantile(means, [tail, 1 - tail])
     return low, high
 
 
-def scores(
-    facts: Facts, *, periods: Sequence[str], group: str | None, run_date: date
-) -> pa.Table:
+def scores(facts: Facts, *, periods: Sequence[str], group: str | None, run_date: date) -> pa.Table:
     """`sq_scores` for every view, by period and by all, source and group.
 
     Args:
@@ -268,4 +266,4 @@ SELECT *, n_reviews / n_all AS mention_share
 FROM by_feedback JOIN by_pair USING (grouping, place) LEFT JOIN few USING (grouping, place)
 JOIN groups USING (grouping) JOIN dimensions USING (place)
 ORDER BY period, group_type, group_id, view, dimension
-"""  # noqa: S608 - built from constants
+"""

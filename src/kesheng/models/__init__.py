@@ -1,0 +1,1 @@
+"""What scores texts: n-grams, sentiment, aspects, topics, and their artefacts."""

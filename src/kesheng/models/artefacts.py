@@ -59,7 +59,9 @@ def write_manifest(folder: Path, names: Iterable[str]) -> None:
     path = folder / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     manifest.update({name: sha256(folder / name) for name in names})
-    manifest = {name: digest for name, digest in sorted(manifest.items()) if (folder / name).exists()}
+    manifest = {
+        name: digest for name, digest in sorted(manifest.items()) if (folder / name).exists()
+    }
     path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 

@@ -34,13 +34,19 @@ _NEGATORS = (
     "不能", "谈不上", "算不上", "说不上", "称不上", "并不", "并非", "并没有", "从不", "从没", "从来不", "从来没有",
     "毫不", "毫无", "绝不", "无", "缺乏", "很难", "难以", "别想", "哪有", "哪里", "何来", "不见得", "不要", "没什么",
 )  # fmt: skip
+_NEGATION_POINTS = np.array([ord(c) for c in "不没无未非毫"], dtype=np.uint32)
 # Words that hold a negator's character but negate nothing. 不错 praises by itself.
 _NOT_NEGATORS = (
-    "不错", "不但", "不仅", "不光", "不只", "不管", "不论", "不过", "不料", "不愧", "不得不", "不由得", "不禁", "不断",
-    "不一会", "不久", "不停", "不同", "不如", "不少", "不时", "不好意思", "差不多", "了不起", "说不定", "要不是", "要不",
-    "是不是", "能不能", "会不会", "好不好", "有没有", "非常", "除非", "非得", "非要", "未来", "未必", "没想到", "没得说",
-    "没话说", "没毛病", "没说的", "没挑", "没问题", "无论", "无意", "无比", "无线", "无意中", "忍不住", "不得了", "不亏",
-    "不可思议", "不妨", "不用说", "无奈", "来不及", "没事", "不二", "三不五时", "没法说", "不要太", "毫不夸张", "不夸张",
+    "不错", "不但", "不仅", "不光", "不只", "不管", "不论",
+    "不过", "不料", "不愧", "不得不", "不由得", "不禁", "不断",
+    "不一会", "不久", "不停", "不同", "不如", "不少", "不时",
+    "不好意思", "差不多", "了不起", "说不定", "要不是", "要不",
+    "是不是", "能不能", "会不会", "好不好", "有没有", "非常", "除非",
+    "非得", "非要", "未来", "未必", "没想到", "没得说",
+    "没话说", "没毛病", "没说的", "没挑", "没问题", "无论", "无意",
+    "无比", "无线", "无意中", "忍不住", "不得了", "不亏",
+    "不可思议", "不妨", "不用说", "无奈", "来不及", "没事", "不二",
+    "三不五时", "没法说", "不要太", "毫不夸张", "不夸张",
 )  # fmt: skip
 
 
@@ -100,13 +106,11 @@ class AspectModel:
                             senses.append((index, polarity))
         self._automaton = _automaton(phrases)
         self._first = np.cumsum([0, *map(len, phrases.values())])
-        senses = np.array([s for group in phrases.values() for s in group], dtype=np.int64)
-        self._sense_indicator, self._sense_polarity = senses.reshape(-1, 2).T
+        pairs = np.array([s for group in phrases.values() for s in group], dtype=np.int64)
+        self._sense_indicator, self._sense_polarity = pairs.reshape(-1, 2).T
         self._negators = _automaton([*_NEGATORS, *_NOT_NEGATORS])
 
-    def mentions(
-        self, column: TextColumn, starts: Ints, ends: Ints, scores: Floats
-    ) -> Mentions:
+    def mentions(self, column: TextColumn, starts: Ints, ends: Ints, scores: Floats) -> Mentions:
         """Find the mentions of a column.
 
         Args:
@@ -137,7 +141,15 @@ class AspectModel:
         none = np.full(len(start), -1, dtype=np.int64)
         if len(begin) == 0:
             return none, none
-        nearest = np.searchsorted(end, start, side="right") - 1
+        # 没有 and 有担当 share a character, and still it is negated; what 从不 and
+        # 不推脱 share is the negation itself, which belongs to the phrase.
+        own = np.isin(column.points[start], _NEGATION_POINTS)
+        nearest = np.where(
+            own,
+            np.searchsorted(end, start, side="right"),
+            np.searchsorted(begin, start, side="left"),
+        )
+        nearest -= 1
         reach = np.where(polarity > 0, REACH_POSITIVE, REACH_NEGATIVE)
         reaches = (
             (nearest >= 0)
@@ -169,7 +181,9 @@ class AspectModel:
         first = np.flatnonzero(new)
         if len(first) == 0:
             empty = np.zeros(0, np.int64)
-            return Mentions(empty, empty, empty, empty.astype(np.int8), empty.astype(float), empty, empty, [])
+            return Mentions(
+                empty, empty, empty, empty.astype(np.int8), empty.astype(float), empty, empty, []
+            )
         judged = np.sign(np.add.reduceat(polarity, first))
         has_phrase = polarity[first] != 0
         score = scores[clause[first]]
@@ -177,7 +191,9 @@ class AspectModel:
         final = np.where(has_phrase, judged, from_clause)
         size = np.diff([*first, len(order)])
         evidence = [
-            _evidence(start[i : i + k], end[i : i + k], negator_start[i : i + k], negator_end[i : i + k])
+            _evidence(
+                start[i : i + k], end[i : i + k], negator_start[i : i + k], negator_end[i : i + k]
+            )
             for i, k in zip(first, size, strict=True)
         ]
         return Mentions(
@@ -198,7 +214,9 @@ def _forms(phrase: str) -> set[str]:
     return {cleaned, cleaned.lower(), cleaned.upper()}
 
 
-def _evidence(start: Ints, end: Ints, negator_start: Ints, negator_end: Ints) -> list[tuple[int, int]]:
+def _evidence(
+    start: Ints, end: Ints, negator_start: Ints, negator_end: Ints
+) -> list[tuple[int, int]]:
     spans = list(zip(start.tolist(), end.tolist(), strict=True))
     if negator_start.max() >= 0:
         pairs = zip(negator_start.tolist(), negator_end.tolist(), strict=True)

@@ -16,14 +16,27 @@ TYPES = ("complaint", "praise", "suggestion", "query")
 
 # Written for this project. A wish or an advice addressed to the provider …
 _SUGGESTION = (
-    "建议", "希望能", "希望贵", "希望可以", "希望以后", "希望增加", "希望改进", "希望你们", "要是能", "如果能", "要是可以",
-    "最好能", "能不能增加", "能不能加", "可否增加", "就更好了", "就完美了", "就好了", "有待改进", "有待提高", "望改进", "应该增加",
+    "建议", "希望能", "希望贵", "希望可以", "希望以后", "希望增加",
+    "希望改进", "希望你们", "要是能", "如果能", "要是可以",
+    "最好能", "能不能增加", "能不能加", "可否增加", "就更好了", "就完美了",
+    "就好了", "有待改进", "有待提高", "望改进", "应该增加",
 )  # fmt: skip
 # … not one to other customers (建议大家别买), nor one that was turned down.
-_NO_SUGGESTION = ("建议大家", "不建议", "建议别", "建议不要", "建议各位", "没有建议", "建议购买", "建议入手")
+_NO_SUGGESTION = (
+    "建议大家",
+    "不建议",
+    "建议别",
+    "建议不要",
+    "建议各位",
+    "没有建议",
+    "建议购买",
+    "建议入手",
+)
 _QUERY = (
-    "请问", "想问", "咨询一下", "怎么办理", "怎么操作", "怎么用", "如何办理", "如何使用", "有没有人知道", "是什么意思",
-    "可以吗", "能办吗", "行吗", "几点开门", "几点下班", "什么时候能", "在哪里办", "需要什么材料", "需要带什么", "有没有货", "怎么申请", "怎么预约",
+    "请问", "想问", "咨询一下", "怎么办理", "怎么操作", "怎么用",
+    "如何办理", "如何使用", "有没有人知道", "是什么意思",
+    "可以吗", "能办吗", "行吗", "几点开门", "几点下班", "什么时候能", "在哪里办",
+    "需要什么材料", "需要带什么", "有没有货", "怎么申请", "怎么预约",
 )  # fmt: skip
 
 
@@ -44,9 +57,7 @@ def _rows_with(
     return result
 
 
-def feedback_types(
-    column: TextColumn, labels: npt.NDArray[np.int8]
-) -> npt.NDArray[np.int8]:
+def feedback_types(column: TextColumn, labels: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     """Index into `TYPES`, -1 where it cannot be said.
 
     Args:

@@ -30,7 +30,9 @@ LABELS = ("negative", "neutral", "positive")
 class SentimentModel(Protocol):
     """What every sentiment backend gives."""
 
-    version: str
+    @property
+    def version(self) -> str:
+        """Names the model and its weights; written to every row."""
 
     def scores(self, column: TextColumn, starts: Ints, ends: Ints) -> Floats:
         """Score spans of a column, float64 in -1..1; a span without evidence gets 0."""
@@ -102,7 +104,9 @@ def load(backend: str, *, folder: Path | None = None) -> SentimentModel:
             shift=card["shift"],
         )
     except (KeyError, ValueError) as error:
-        raise ArtefactError(f"{CARD_FILE} or {WEIGHTS_FILE} is not a sentiment model: {error}") from error
+        raise ArtefactError(
+            f"{CARD_FILE} or {WEIGHTS_FILE} is not a sentiment model: {error}"
+        ) from error
 
 
 def labels(scores: Floats, *, neutral_band: float) -> npt.NDArray[np.int8]:

@@ -54,7 +54,10 @@ def fit(texts: Sequence[str], *, tokeniser: Tokeniser, settings: TopicSettings) 
     if len(texts) < settings.min_texts:
         return empty
     vectoriser = CountVectorizer(
-        analyzer=lambda tokens: tokens, min_df=max(2, len(texts) // 1000), max_df=0.3, max_features=8000
+        analyzer=lambda tokens: tokens,
+        min_df=max(2, len(texts) // 1000),
+        max_df=0.3,
+        max_features=8000,
     )
     try:
         counts = vectoriser.fit_transform(words(texts, tokeniser))
@@ -117,7 +120,9 @@ class TopicModel:
         idf: list[float] = []
         entries: list[tuple[float, int, int]] = []
         for number, row in enumerate(rows.to_pylist()):
-            for term, weight, term_idf in zip(row["terms"], row["weights"], row["idf"], strict=True):
+            for term, weight, term_idf in zip(
+                row["terms"], row["weights"], row["idf"], strict=True
+            ):
                 if vocabulary.setdefault(term, len(vocabulary)) == len(idf):
                     idf.append(term_idf)
                 entries.append((weight, number, vocabulary[term]))

@@ -41,9 +41,7 @@ def features(texts: Sequence[str]) -> sp.csr_matrix:
         columns.append(bucket[np.arange(len(row)) - first[row] + column.starts[row]])
     row, col = np.concatenate(rows), np.concatenate(columns)
     scale = 1 / np.sqrt(np.maximum(np.bincount(row, minlength=len(texts)), 1))
-    return sp.csr_matrix(
-        (scale[row].astype(np.float32), (row, col)), shape=(len(texts), 1 << BITS)
-    )
+    return sp.csr_matrix((scale[row].astype(np.float32), (row, col)), shape=(len(texts), 1 << BITS))
 
 
 def train_sentiment(texts: Sequence[str], labels: npt.NDArray[np.int64]) -> NgramSentiment:
@@ -108,5 +106,9 @@ def _save_npz(path: Path, **arrays: npt.NDArray[Any]) -> None:
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue(),
-                             zipfile.ZIP_DEFLATED, 9)
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)),
+                buffer.getvalue(),
+                zipfile.ZIP_DEFLATED,
+                9,
+            )

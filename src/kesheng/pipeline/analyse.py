@@ -18,7 +18,7 @@ from kesheng.models import artefacts, cues, sentiment
 from kesheng.models.aspects import AspectModel, Mentions
 from kesheng.models.sentiment import SentimentModel
 from kesheng.models.topics import TopicModel
-from kesheng.settings import Settings
+from kesheng.settings import AspectSettings, SegmentSettings, SentimentSettings, Settings
 from kesheng.taxonomy import Taxonomy
 from kesheng.text import clauses, duplicates, segment
 from kesheng.text.column import TextColumn
@@ -47,7 +47,11 @@ def load_models(settings: Settings) -> Models:
 
 
 @lru_cache(maxsize=4)
-def _load(segment_settings, sentiment_settings, aspect_settings) -> Models:  # type: ignore[no-untyped-def]
+def _load(
+    segment_settings: SegmentSettings,
+    sentiment_settings: SentimentSettings,
+    aspect_settings: AspectSettings,
+) -> Models:
     taxonomy = taxonomies.load(artefacts.taxonomy_path(aspect_settings.taxonomy))
     return Models(
         taxonomy=taxonomy,
@@ -58,7 +62,7 @@ def _load(segment_settings, sentiment_settings, aspect_settings) -> Models:  # t
 
 
 def service_terms(taxonomy: Taxonomy) -> list[str]:
-    """Words of the taxonomy that the tokeniser must know: its terms, and phrases of a word's length."""
+    """Words that the tokeniser must know: the taxonomy's terms, and its phrases of a word's length."""
     terms: dict[str, None] = {}
     for indicator in taxonomy.indicators.values():
         terms.update(dict.fromkeys(indicator.aspect))
@@ -185,8 +189,8 @@ def languages(column: TextColumn) -> npt.NDArray[np.int8]:
 
 
 def _sums(mask: npt.NDArray[np.bool_], column: TextColumn) -> Ints:
-    prefix = np.concatenate([[0], np.cumsum(mask)])
-    return prefix[column.ends] - prefix[column.starts]
+    prefix = np.concatenate([[0], np.cumsum(mask)]).astype(np.int64)
+    return np.subtract(prefix[column.ends], prefix[column.starts])
 
 
 def _category(codes: npt.NDArray[Any], names: Sequence[str]) -> pa.Array:

@@ -81,7 +81,9 @@ def mentions(labelled: Path, settings: Settings) -> list[Row]:
         for polar in (False, True):
             counts = np.zeros(3)
             for t, p, o in zip(truth, predicted, spared, strict=True):
-                counts += _count(_keys(t, level, polar), _keys(p, level, polar), _keys(o, level, False))
+                counts += _count(
+                    _keys(t, level, polar), _keys(p, level, polar), _keys(o, level, False)
+                )
             hit, missed, wrong = counts
             rows.append({
                 "what": level + (" + polarity" if polar else ""),
@@ -144,7 +146,9 @@ def train_sentiment(labelled: Path, dev: Path, folder: Path) -> list[Row]:
     return figures
 
 
-def _columns(path: Path, needed: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, list[Any]]:
+def _columns(
+    path: Path, needed: Sequence[str], *, optional: Sequence[str] = ()
+) -> dict[str, list[Any]]:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:

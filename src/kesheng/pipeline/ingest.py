@@ -24,7 +24,7 @@ from kesheng.settings import Settings
 from kesheng.sources import files
 from kesheng.sources.batches import RawBatch
 from kesheng.sources.encoding import UNDECODABLE
-from kesheng.sources.records import Records, as_text, resolve, typed
+from kesheng.sources.records import Columns, Records, as_text, resolve, typed
 from kesheng.text.clean import clean_all, is_default_text
 from kesheng.text.privacy import Pseudonymiser
 
@@ -108,7 +108,7 @@ class Ingest:
             yield self.intake.rows_read
         self._flush(buffer)
 
-    def _with_columns(self):  # type: ignore[no-untyped-def]
+    def _with_columns(self) -> Iterator[tuple[RawBatch, Columns]]:
         """Batches with the columns of their file, found at its first rows."""
         file, columns = None, None
         for batch in files.read(self._source):
@@ -138,7 +138,9 @@ class Ingest:
         intake.pii_masked += masked
         # A text of nothing but tags or zero-width characters is empty, too.
         left = [(i, text) for i, text in zip(usable, texts, strict=True) if text]
-        empty = [(i, ("empty_text", "正文为空")) for i, t in zip(usable, texts, strict=True) if not t]
+        empty = [
+            (i, ("empty_text", "正文为空")) for i, t in zip(usable, texts, strict=True) if not t
+        ]
         for i, (reason, message) in [*((i, p) for i, p in problems if p), *empty]:
             self._reject(batch.file, records.rows[i], reason, message, self._payload(batch, i))
         rows = [i for i, _ in left]
@@ -183,12 +185,16 @@ class Ingest:
         """The other columns, masked, as map entries; empty cells left out."""
         entries: list[list[tuple[str, str]]] = [[] for _ in rows]
         for name, values in records.extra.items():
-            texts, masked = self._masker.mask_column(name, clean_all([values[i] or "" for i in rows]))
+            texts, masked = self._masker.mask_column(
+                name, clean_all([values[i] or "" for i in rows])
+            )
             self.intake.pii_masked += masked
             for entry, text in zip(entries, texts, strict=True):
                 if text:
                     entry.append((name, text[:PAYLOAD_CHARS]))
-        noted = [(k, key, note) for k, i in enumerate(rows) for key, note in records.notes[i].items()]
+        noted = [
+            (k, key, note) for k, i in enumerate(rows) for key, note in records.notes[i].items()
+        ]
         masked_notes, _ = self._masker.mask_all([note for _, _, note in noted])
         for (k, key, _), note in zip(noted, masked_notes, strict=True):
             entries[k].append((key, note))

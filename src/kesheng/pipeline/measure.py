@@ -49,7 +49,7 @@ def measure(
         group = settings.measures.group
         column, arguments = _group_column(group)
         feedback = db.sql(
-            f"SELECT feedback_id, dt, source::VARCHAR AS source, {column} AS grp "  # noqa: S608 - column is ours
+            f"SELECT feedback_id, dt, source::VARCHAR AS source, {column} AS grp "
             f"FROM feedback WHERE {_COUNTED}",
             params=arguments,
         )
@@ -58,9 +58,7 @@ def measure(
             pairs=db.sql(scores.PAIRS_SQL).to_arrow_table(),
             views=views,
         )
-    table = scores.scores(
-        facts, periods=settings.measures.periods, group=group, run_date=run_date
-    )
+    table = scores.scores(facts, periods=settings.measures.periods, group=group, run_date=run_date)
     for name, value in (("model_version", model_version), ("taxonomy_version", taxonomy.version)):
         table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
     if table.num_rows:
@@ -109,4 +107,4 @@ JOIN topic t USING (topic_id)
 JOIN (SELECT DISTINCT dimension::VARCHAR AS dimension, dimension_zh FROM dimension WHERE view = 'canonical') d
      USING (dimension)
 ORDER BY topic_id, dimension
-"""  # noqa: S608 - built from constants
+"""

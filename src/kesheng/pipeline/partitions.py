@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -125,11 +126,11 @@ def sample(warehouse: Warehouse, run_id: str, *, size: int) -> list[str]:
     if not files:
         return []
     with warehouse.connect() as db:
-        staged = db.read_parquet([str(f) for f in files], hive_partitioning=False)
-        rows = staged.query(
-            "staged",
+        db.read_parquet([str(f) for f in files], hive_partitioning=False).create_view("staged")
+        rows = db.execute(
             "SELECT text FROM staged WHERE NOT is_default_text GROUP BY text "
-            f"ORDER BY min(feedback_id), text LIMIT {int(size)}",
+            "ORDER BY min(feedback_id), text LIMIT ?",
+            [size],
         ).fetchall()
     return [text for (text,) in rows]
 
@@ -156,7 +157,9 @@ class _Changes:
             "(SELECT seq FROM resolved WHERE NOT current AND NOT same_text) USING (seq) ORDER BY seq"
         ).fetchall()
         current = _one(db, "SELECT count(*) FROM resolved WHERE current")
-        known = _one(db, "SELECT count(*) FROM resolved r SEMI JOIN existing e USING (id) WHERE current")
+        known = _one(
+            db, "SELECT count(*) FROM resolved r SEMI JOIN existing e USING (id) WHERE current"
+        )
         repeated = _one(db, "SELECT count(*) FROM resolved WHERE NOT current AND same_text")
         self.kept = current - known
         self.updated = known + repeated
@@ -171,7 +174,7 @@ def process(task: PartitionTask) -> PartitionResult:
     """Rebuild one partition: rows that were there, rows that came, analysed together."""
     settings = task.settings
     warehouse = Warehouse(settings.warehouse.path)
-    place = {"source": task.source, "dt": task.day}
+    place: dict[str, Any] = {"source": task.source, "dt": task.day}
     rows = _merged(warehouse, task).sort_by([(c, "ascending") for c in schema.FEEDBACK.order])
     models = load_models(settings)
     topics = TopicModel.of(warehouse.read(schema.TOPIC), min_score=settings.topics.min_score)

@@ -10,7 +10,13 @@ from rich.table import Table
 
 POLARITY = {-1: "[red]不满[/]", 0: "中性", 1: "[green]满意[/]"}
 LABEL = {"negative": "负面", "neutral": "中性", "positive": "正面"}
-TYPE = {"complaint": "投诉", "praise": "表扬", "suggestion": "建议", "query": "咨询", None: "无法判断"}
+TYPE = {
+    "complaint": "投诉",
+    "praise": "表扬",
+    "suggestion": "建议",
+    "query": "咨询",
+    None: "无法判断",
+}
 
 
 def show(console: Console, explained: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from kesheng.warehouse import Warehouse
 
 TOP = 10
 DEFAULT_VIEW = "servqual6"
+SENTENCE_ENDS = "。！？!?\n"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class Complaint:
     n_negative: int
     n_feedback: int
     example: str
-    evidence: tuple[str, ...]
     feedback_id: str
     source: str
     day: str
@@ -29,9 +29,28 @@ class Complaint:
 
 def complaints(warehouse: Warehouse, *, limit: int = TOP) -> list[Complaint]:
     """The most complained-of indicators: feedback with net negative mentions of each."""
-    with warehouse.connect() as db:
-        rows = db.execute(_COMPLAINTS_SQL, [limit]).fetchall()
-    return [Complaint(*row[:6], tuple(row[6]), *row[7:]) for row in rows]
+    rows = _records(warehouse, _COMPLAINTS_SQL, [limit])
+    return [
+        Complaint(
+            indicator=row["code"],
+            indicator_zh=row["indicator_zh"],
+            dimension_zh=row["dimension_zh"],
+            n_negative=row["n_negative"],
+            n_feedback=row["n_feedback"],
+            example=sentence(row["text"], row["start"], row["end"]),
+            feedback_id=row["feedback_id"],
+            source=row["source"],
+            day=row["day"],
+        )
+        for row in rows
+    ]
+
+
+def sentence(text: str, start: int, end: int) -> str:
+    """The sentence of a text that holds text[start:end]."""
+    begin = max(text.rfind(mark, 0, start) for mark in SENTENCE_ENDS) + 1
+    stops = [place for mark in SENTENCE_ENDS if (place := text.find(mark, end)) >= 0]
+    return text[begin : min(stops, default=len(text) - 1) + 1].strip()
 
 
 def scores(warehouse: Warehouse, *, view: str = DEFAULT_VIEW) -> list[dict[str, Any]]:
@@ -65,7 +84,8 @@ def _records(warehouse: Warehouse, query: str, arguments: list[Any]) -> list[dic
 
 _COMPLAINTS_SQL = """
 WITH counted AS (
-    SELECT m.*, m.indicator::VARCHAR AS code FROM mention m JOIN feedback f USING (feedback_id)
+    SELECT m.*, m.indicator::VARCHAR AS code, f.text
+    FROM mention m JOIN feedback f USING (feedback_id)
     WHERE f.duplicate_of IS NULL AND NOT f.is_default_text
 ), pairs AS (
     SELECT feedback_id, code, sign(sum(polarity)) AS pol FROM counted GROUP BY feedback_id, code
@@ -73,12 +93,14 @@ WITH counted AS (
     SELECT code, count(*) FILTER (pol < 0) AS n_negative, count(*) AS n_feedback
     FROM pairs GROUP BY code
 ), clearest AS (
-    SELECT code, first(struct_pack(clause, evidence, feedback_id, source := source::VARCHAR, day := dt::VARCHAR)
-                 ORDER BY confidence DESC, length(clause) DESC, feedback_id) AS best
+    -- Of the surest mentions one in a text of about a sentence.
+    SELECT code, first(struct_pack(
+        text, "start", "end", feedback_id, source := source::VARCHAR, day := dt::VARCHAR
+    ) ORDER BY round(confidence, 2) DESC, abs(length(text) - 30), feedback_id, "start") AS best
     FROM counted WHERE polarity < 0 GROUP BY code
 )
-SELECT code, d.indicator_zh::VARCHAR, d.dimension_zh::VARCHAR, n_negative, n_feedback,
-       best.clause, best.evidence, best.feedback_id, best.source, best.day
+SELECT code, d.indicator_zh::VARCHAR AS indicator_zh, d.dimension_zh::VARCHAR AS dimension_zh,
+       n_negative, n_feedback, best.*
 FROM totals JOIN clearest USING (code)
 JOIN dimension d ON d.view = 'canonical' AND d.indicator = code
 WHERE n_negative > 0

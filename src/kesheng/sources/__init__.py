@@ -1,0 +1,1 @@
+"""Where feedback comes from; every kind gives the same batches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import chardet
 
@@ -75,7 +75,7 @@ def lines(stream: BinaryIO, *, encoding: str | None, file: str) -> Iterator[str]
     sample = stream.read(SAMPLE_BYTES)
     chosen = encoding or detect(sample)
     _refuse_binary(sample, chosen, file)
-    rest = io.BufferedReader(_Chained(sample, stream), CHUNK_BYTES)
+    rest = cast(BinaryIO, io.BufferedReader(_Chained(sample, stream), CHUNK_BYTES))
     if chosen.startswith(("utf-16", "utf-32")):
         yield from io.TextIOWrapper(rest, chosen, errors="kesheng.mark", newline="")
         return
@@ -115,7 +115,10 @@ def _decode_line(line: bytes, encoding: str) -> str:
 def _looks_utf8(chunk: bytes) -> bool:
     """Whether some line of a chunk in another encoding is valid UTF-8 beyond chance."""
     return any(
-        len(line) >= 12 and not line.isascii() and sum(b > 127 for b in line) >= 12 and _decodes(line, "utf-8")
+        len(line) >= 12
+        and not line.isascii()
+        and sum(b > 127 for b in line) >= 12
+        and _decodes(line, "utf-8")
         for line in chunk.splitlines()
     )
 
@@ -137,7 +140,7 @@ def _refuse_binary(sample: bytes, encoding: str, file: str) -> None:
         )
 
 
-def _whole_lines(stream: io.BufferedReader) -> Iterator[bytes]:
+def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
     """Chunks of about a megabyte that end at a line end."""
     while chunk := stream.read(CHUNK_BYTES):
         yield chunk if chunk.endswith(b"\n") else chunk + stream.readline()

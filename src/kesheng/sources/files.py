@@ -47,10 +47,13 @@ def locate(pattern: str) -> list[Path]:
     elif path.exists():
         return [path]
     else:
-        found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+        # Path.glob takes no absolute pattern.
+        found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
     files = [p for p in found if p.is_file() and not p.name.startswith((".", "~$"))]
     if not files:
-        raise SourceError(f"no file at {pattern!r}; give a file, a folder or a glob like 'in/*.csv'")
+        raise SourceError(
+            f"no file at {pattern!r}; give a file, a folder or a glob like 'in/*.csv'"
+        )
     return files
 
 

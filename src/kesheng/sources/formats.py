@@ -109,7 +109,9 @@ def _parse(number: int, line: str) -> tuple[int, dict[str, object]] | Broken:
 def _record(number: int, value: object) -> tuple[int, dict[str, object]] | Broken:
     if not isinstance(value, dict):
         message = f"应为 JSON 对象，却是 {type(value).__name__}"
-        return Broken(number, "not_an_object", message, json.dumps(value, ensure_ascii=False, default=str))
+        return Broken(
+            number, "not_an_object", message, json.dumps(value, ensure_ascii=False, default=str)
+        )
     return number, _flatten(value)
 
 
@@ -167,7 +169,9 @@ def _array_prefix(stream: BinaryIO, name: str) -> str:
     for prefix, event, _ in events:
         if event == "start_array":
             return f"{prefix}.item" if prefix else "item"
-    raise SourceError(f"{name}: holds no array of records; expected [{{…}}, …] or {{\"data\": [{{…}}]}}")
+    raise SourceError(
+        f'{name}: holds no array of records; expected [{{…}}, …] or {{"data": [{{…}}]}}'
+    )
 
 
 def _without_bom(stream: BinaryIO) -> BinaryIO:
@@ -214,7 +218,9 @@ def read_parquet(document: Document) -> Iterator[RawBatch]:
         number = 0
         for batch in pq.ParquetFile(stream).iter_batches(batch_size=BATCH_ROWS):
             rows = list(range(number + 1, number + batch.num_rows + 1))
-            columns = dict(zip(batch.schema.names, (c.to_pylist() for c in batch.columns), strict=True))
+            columns = dict(
+                zip(batch.schema.names, (c.to_pylist() for c in batch.columns), strict=True)
+            )
             yield RawBatch(document.name, document.modified, rows, columns)
             number += batch.num_rows
 

@@ -17,11 +17,13 @@ from kesheng.sources.batches import RawBatch
 # Names that files give the roles, most telling first; compared without case and blanks.
 KNOWN_NAMES: dict[str, tuple[str, ...]] = {
     "text": (
-        "text", "review", "content", "comment", "评价内容", "评论内容", "反馈内容", "投诉内容", "意见内容", "客户意见",
+        "text", "review", "content", "comment", "评价内容",
+        "评论内容", "反馈内容", "投诉内容", "意见内容", "客户意见",
         "评价", "评论", "反馈", "投诉", "意见", "内容", "正文", "文本", "feedback", "message", "body",
     ),
     "id": (
-        "id", "review_id", "comment_id", "feedback_id", "评价编号", "评论编号", "反馈编号", "投诉编号", "工单号", "工单编号",
+        "id", "review_id", "comment_id", "feedback_id",
+        "评价编号", "评论编号", "反馈编号", "投诉编号", "工单号", "工单编号",
         "编号", "评论id", "评价id", "uuid",
     ),
     "time": (
@@ -159,7 +161,7 @@ def typed(batch: RawBatch, columns: Columns, *, source: FileSource, zone: ZoneIn
 
 def as_text(value: object) -> str:
     """A cell as text: 13800138000.0 of a spreadsheet is 13800138000, None and NaN are ''."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN is the value unequal to itself
+    if value is None or value != value:
         return ""
     if isinstance(value, float | Decimal) and value % 1 == 0:
         return str(int(value))
@@ -235,4 +237,3 @@ def _scaled(
 def _brief(value: object) -> str:
     text = as_text(value)
     return text if len(text) <= 30 else text[:29] + "…"
-

@@ -1,0 +1,1 @@
+"""Stages that turn a raw text into a clean, masked, segmented one."""

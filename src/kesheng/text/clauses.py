@@ -74,4 +74,6 @@ def _soft_stops(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     )
     before = np.concatenate([[False], alphanumeric[:-1]])
     after = np.concatenate([alphanumeric[1:], [False]])
-    return _is_one_of(points, ".,") & ~(before & after) | _is_one_of(points, " ") & ~(before | after)
+    return _is_one_of(points, ".,") & ~(before & after) | _is_one_of(points, " ") & ~(
+        before | after
+    )

@@ -104,7 +104,9 @@ def clean_all(texts: Sequence[str]) -> list[str]:
         if not open_rows:
             return result
         cleaned = over_joined(_one_round, [result[i] for i in open_rows])
-        changed = [(i, text) for i, text in zip(open_rows, cleaned, strict=True) if result[i] != text]
+        changed = [
+            (i, text) for i, text in zip(open_rows, cleaned, strict=True) if result[i] != text
+        ]
         for i, text in changed:
             result[i] = text
         open_rows = [i for i, _ in changed]

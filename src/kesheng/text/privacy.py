@@ -71,7 +71,12 @@ _NUMBERED = re.compile(rf"[\u4e00-\u9fff]{_UNIT}(?:号|弄|巷|栋|幢|座|期)"
 # In this order: the longer and surer kinds first, since what is masked is gone
 # for the kinds after it.
 KINDS: tuple[Kind, ...] = (
-    Kind("邮箱", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}", re.ASCII)),
+    Kind(
+        "邮箱",
+        re.compile(
+            r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}", re.ASCII
+        ),
+    ),
     Kind(
         "身份证",
         re.compile(
@@ -81,7 +86,9 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "身份证",
-        re.compile(r"(?:身份证|证件)(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>\d{15}(?:\d{2}[\dXx])?)(?![0-9A-Za-z])"),
+        re.compile(
+            r"(?:身份证|证件)(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>\d{15}(?:\d{2}[\dXx])?)(?![0-9A-Za-z])"
+        ),
     ),
     Kind(
         "订单",
@@ -90,18 +97,31 @@ KINDS: tuple[Kind, ...] = (
             r"(?P<value>(?=[A-Za-z-]{0,8}\d)[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){7,31})(?![A-Za-z0-9])"
         ),
     ),
-    Kind("银行卡", re.compile(r"(?<![\d.])[3-6]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?(?![\d.]\d|\d)"), luhn),
     Kind(
         "银行卡",
-        re.compile(r"(?:卡号|银行卡|储蓄卡|信用卡|账号|帐号)(?:是|为)?[:：\s]{0,3}(?P<value>\d{4}(?:[ -]?\d{4}){2,3}(?:[ -]?\d{1,4})?)(?!\d)"),
+        re.compile(r"(?<![\d.])[3-6]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?(?![\d.]\d|\d)"),
+        luhn,
+    ),
+    Kind(
+        "银行卡",
+        re.compile(
+            r"(?:卡号|银行卡|储蓄卡|信用卡|账号|帐号)(?:是|为)?[:：\s]{0,3}(?P<value>\d{4}(?:[ -]?\d{4}){2,3}(?:[ -]?\d{1,4})?)(?!\d)"
+        ),
     ),
     Kind("手机", re.compile(r"(?<![\d.])(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)")),
     Kind("手机", re.compile(r"(?<![\d.])(?:\+?86[- ]?)?1[3-9]\d{2}[- ]\d{3}[- ]\d{4}(?!\d)")),
     Kind(
         "固话",
-        re.compile(r"(?<![\d.-])[(（]?0(?:10|2\d|[3-9]\d{2})[)）]?[- ]?[2-8]\d{6,7}(?:(?:转|-)\d{1,5})?(?!\d)"),
+        re.compile(
+            r"(?<![\d.-])[(（]?0(?:10|2\d|[3-9]\d{2})[)）]?[- ]?[2-8]\d{6,7}(?:(?:转|-)\d{1,5})?(?!\d)"
+        ),
     ),
-    Kind("固话", re.compile(r"(?:电话|座机|固话)(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>[2-8]\d{6,7})(?!\d)")),
+    Kind(
+        "固话",
+        re.compile(
+            r"(?:电话|座机|固话)(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>[2-8]\d{6,7})(?!\d)"
+        ),
+    ),
     Kind(
         "车牌",
         re.compile(
@@ -116,7 +136,13 @@ KINDS: tuple[Kind, ...] = (
             r"(?P<value>(?=[A-Za-z0-9_-]*[0-9_-])[A-Za-z][A-Za-z0-9_-]{5,19}|(?<=号)[A-Za-z]{6,20}|(?<=[:：])[A-Za-z]{6,20})(?![A-Za-z0-9])"
         ),
     ),
-    Kind("QQ", re.compile(_NAME + r"(?:[Qq]{2}|扣扣)(?:群)?(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>[1-9]\d{4,10})(?!\d)")),
+    Kind(
+        "QQ",
+        re.compile(
+            _NAME
+            + r"(?:[Qq]{2}|扣扣)(?:群)?(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>[1-9]\d{4,10})(?!\d)"
+        ),
+    ),
     # Too long for a price, a date with time or a model: an order or a document.
     Kind("订单", re.compile(r"(?<![\d.A-Za-z])\d{15,32}(?![\d.A-Za-z])")),
     Kind(

@@ -1,0 +1,5 @@
+"""`python -m kesheng`: the command line."""
+
+from kesheng.cli import main
+
+main()
