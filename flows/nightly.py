@@ -73,7 +73,8 @@ def as_tasks(
 @flow(
     name="nightly",
     flow_run_name="nightly {since}..{until}",
-    task_runner=ThreadPoolTaskRunner[Any](max_workers=2),
+    # Prefect types its own runner as the wrong kind of future.
+    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
     validate_parameters=True,
 )
 def nightly(

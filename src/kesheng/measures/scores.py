@@ -184,7 +184,7 @@ def _aggregate(facts: Facts, periods: Sequence[str], group: str | None) -> pd.Da
         for period in periods
         for name, column in groups.items()
     )
-    with duckdb.connect(config={"memory_limit": "1GB"}) as db:
+    with duckdb.connect(config={"memory_limit": "512MB"}) as db:
         db.register("feedback", facts.feedback)
         db.register("pairs", facts.pairs)
         db.register("views", facts.views)

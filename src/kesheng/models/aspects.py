@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import ahocorasick_rs
 import numpy as np
@@ -189,13 +190,7 @@ class AspectModel:
         score = scores[clause[first]]
         from_clause = np.where(np.abs(score) > self._band, np.sign(score), 0).astype(np.int64)
         final = np.where(has_phrase, judged, from_clause)
-        size = np.diff([*first, len(order)])
-        evidence = [
-            _evidence(
-                start[i : i + k], end[i : i + k], negator_start[i : i + k], negator_end[i : i + k]
-            )
-            for i, k in zip(first, size, strict=True)
-        ]
+        evidence = _evidence(start, end, negator_start, negator_end, [*first.tolist(), len(order)])
         return Mentions(
             row=column.row_of(start[first]),
             clause=clause[first],
@@ -215,13 +210,16 @@ def _forms(phrase: str) -> set[str]:
 
 
 def _evidence(
-    start: Ints, end: Ints, negator_start: Ints, negator_end: Ints
-) -> list[tuple[int, int]]:
-    spans = list(zip(start.tolist(), end.tolist(), strict=True))
-    if negator_start.max() >= 0:
-        pairs = zip(negator_start.tolist(), negator_end.tolist(), strict=True)
-        spans += [span for span in dict.fromkeys(pairs) if span[0] >= 0]
-    return spans
+    start: Ints, end: Ints, negator_start: Ints, negator_end: Ints, bounds: list[int]
+) -> list[list[tuple[int, int]]]:
+    """Spans of the matches of each mention, then of the negators that turned them."""
+    matches = list(zip(start.tolist(), end.tolist(), strict=True))
+    negators = list(zip(negator_start.tolist(), negator_end.tolist(), strict=True))
+    result = [matches[i:k] for i, k in pairwise(bounds)]
+    for place in np.flatnonzero(np.maximum.reduceat(negator_start, bounds[:-1]) >= 0):
+        i, k = bounds[place], bounds[place + 1]
+        result[place] += [span for span in dict.fromkeys(negators[i:k]) if span[0] >= 0]
+    return result
 
 
 def _confidence(polarity: Ints, score: Floats, has_phrase: npt.NDArray[np.bool_]) -> Floats:

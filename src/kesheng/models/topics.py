@@ -32,12 +32,18 @@ MIN_TEXTS_PER_TOPIC = 12
 
 def words(texts: Sequence[str], tokeniser: Tokeniser) -> list[list[str]]:
     """Topic words of each text: no stop words, numbers, punctuation or pseudonyms."""
-    stop = stop_words()
-    keep = _WORD.fullmatch
+    kept = _Kept()
     return [
-        [w for w in tokeniser.cut(_PSEUDONYM.sub(" ", text)) if keep(w) and w not in stop]
-        for text in texts
+        [word for word in tokeniser.cut(_PSEUDONYM.sub(" ", text)) if kept[word]] for text in texts
     ]
+
+
+class _Kept(dict[str, bool]):
+    """Which words are topic words; each word is looked at once."""
+
+    def __missing__(self, word: str) -> bool:
+        self[word] = _WORD.fullmatch(word) is not None and word not in stop_words()
+        return self[word]
 
 
 def fit(texts: Sequence[str], *, tokeniser: Tokeniser, settings: TopicSettings) -> pa.Table:

@@ -75,7 +75,7 @@ def mentions(labelled: Path, settings: Settings) -> list[Row]:
     columns = _columns(labelled, ("text", "labels"), optional=("optional",))
     predicted = _predict(clean_all(columns["text"]), settings)
     truth = [_parse(text) for text in columns["labels"]]
-    spared = [_parse(text) for text in columns.get("optional", [""] * len(truth))]
+    spared = [_names(text) for text in columns.get("optional", [""] * len(truth))]
     rows = []
     for level in ("dimension", "indicator"):
         for polar in (False, True):
@@ -105,8 +105,19 @@ def _predict(texts: list[str], settings: Settings) -> list[list[tuple[str, int]]
 
 
 def _parse(labels: str | None) -> list[tuple[str, int]]:
-    pairs = (item.rpartition(":") for item in (labels or "").split(";") if item)
-    return [(name, int(polarity)) for name, _, polarity in pairs if name != OVERALL]
+    """`REL.ontime:-1;…` → pairs, OVERALL left out."""
+    pairs = []
+    for item in filter(None, (labels or "").split(";")):
+        name, _, polarity = item.rpartition(":")
+        if not name or polarity not in ("-1", "0", "1"):
+            raise SourceError(f"label {item!r} is not indicator:polarity, as in REL.ontime:-1")
+        pairs.append((name, int(polarity)))
+    return [pair for pair in pairs if pair[0] != OVERALL]
+
+
+def _names(labels: str | None) -> list[tuple[str, int]]:
+    """Indicators of optional labels, whose polarity may be open (`PRD.quality:0/-1`)."""
+    return [(item.rpartition(":")[0], 0) for item in (labels or "").split(";") if item]
 
 
 def _keys(labels: Iterable[tuple[str, int]], level: str, polar: bool) -> set[tuple[str, int]]:

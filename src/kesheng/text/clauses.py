@@ -74,6 +74,7 @@ def _soft_stops(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     )
     before = np.concatenate([[False], alphanumeric[:-1]])
     after = np.concatenate([alphanumeric[1:], [False]])
-    return _is_one_of(points, ".,") & ~(before & after) | _is_one_of(points, " ") & ~(
-        before | after
-    )
+    points_and_commas = _is_one_of(points, ".,") & ~(before & after)
+    blanks = _is_one_of(points, " ") & ~(before | after)
+    stops: npt.NDArray[np.bool_] = points_and_commas | blanks
+    return stops

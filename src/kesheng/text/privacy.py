@@ -64,7 +64,14 @@ _NAME = r"(?<![A-Za-z0-9])"
 _PROVINCE = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 # Characters that stand before a place name but are not of it.
 _PLACE = r"(?:(?![我你他她它住在到去寄送从的是了给就址于把和跟往位发家])[\u4e00-\u9fff])"
-_UNIT = r"(?:\d{1,5}|[A-Za-z]\d{0,4}|[一二三四五六七八九十]{1,3})"
+# 上海市浦东新区: bounded, so that what is said before an address is not masked with it.
+_REGION = (
+    rf"(?:{_PLACE}{{2,3}}(?:省|自治区))?(?:{_PLACE}{{2}}(?:市|州))?"
+    rf"(?:{_PLACE}{{1,4}}(?:区|县|市))?(?:{_PLACE}{{1,3}}(?:镇|乡|街道))?"
+)
+# 和平里 is a place, 店里 (3号技师) and 这里 are none.
+_LI = "里(?<![店群这那哪家院厅场手心屋夜房间台馆室包车柜堂区楼]里)"
+_UNIT = r"(?:\d{1,5}|[A-Za-z]\d{0,4}|[零一二三四五六七八九十百]{1,5})"
 
 _NUMBERED = re.compile(rf"[\u4e00-\u9fff]{_UNIT}(?:号|弄|巷|栋|幢|座|期)")
 
@@ -80,7 +87,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "身份证",
         re.compile(
-            r"(?<![0-9A-Za-z])[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?![0-9A-Za-z])"
+            r"(?<![0-9A-Za-z])[1-9]\d{5}[ -]?(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ -]?\d{3}[\dXx](?![0-9A-Za-z])"
         ),
         resident_id,
     ),
@@ -94,7 +101,7 @@ KINDS: tuple[Kind, ...] = (
         "订单",
         re.compile(
             r"(?:订单|工单|运单|流水|快递单|物流单|退款单|受理单|保单|单号)(?:编号|号码|号)?(?:是|为)?[:：#\s]{0,3}"
-            r"(?P<value>(?=[A-Za-z-]{0,8}\d)[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){7,31})(?![A-Za-z0-9])"
+            r"(?P<value>(?!(?:19|20)\d{2}-\d{1,2}-\d{1,2}(?![\d-]))(?=[A-Za-z-]{0,8}\d)[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){7,31})(?![A-Za-z0-9])"
         ),
     ),
     Kind(
@@ -108,12 +115,15 @@ KINDS: tuple[Kind, ...] = (
             r"(?:卡号|银行卡|储蓄卡|信用卡|账号|帐号)(?:是|为)?[:：\s]{0,3}(?P<value>\d{4}(?:[ -]?\d{4}){2,3}(?:[ -]?\d{1,4})?)(?!\d)"
         ),
     ),
-    Kind("手机", re.compile(r"(?<![\d.])(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)")),
-    Kind("手机", re.compile(r"(?<![\d.])(?:\+?86[- ]?)?1[3-9]\d{2}[- ]\d{3}[- ]\d{4}(?!\d)")),
+    Kind("手机", re.compile(r"(?<![\d.])(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)")),
+    Kind(
+        "手机", re.compile(r"(?<![\d.])(?:(?:\+|00)?86[- ]?)?1[3-9]\d{2}[- ]\d{3}[- ]\d{4}(?!\d)")
+    ),
     Kind(
         "固话",
         re.compile(
-            r"(?<![\d.-])[(（]?0(?:10|2\d|[3-9]\d{2})[)）]?[- ]?[2-8]\d{6,7}(?:(?:转|-)\d{1,5})?(?!\d)"
+            r"(?<![\d.-])(?:(?:\+|00)86[- ]?[(（]?0?|[(（]?0)(?:10|2\d|[3-9]\d{2})[)）]?[- ]?"
+            r"[2-8]\d{2,3}[- ]?\d{4}(?:(?:转|-)\d{1,5})?(?!\d)"
         ),
     ),
     Kind(
@@ -133,7 +143,7 @@ KINDS: tuple[Kind, ...] = (
         "微信",
         re.compile(
             r"(?:微信|薇信|威信|[Ww][Ee]?[Cc]hat|VX|vx|Vx|WX|wx|V信|v信)(?:号码|号|ID|id)?(?:是|为)?[:：\s]{0,3}"
-            r"(?P<value>(?=[A-Za-z0-9_-]*[0-9_-])[A-Za-z][A-Za-z0-9_-]{5,19}|(?<=号)[A-Za-z]{6,20}|(?<=[:：])[A-Za-z]{6,20})(?![A-Za-z0-9])"
+            r"(?P<value>(?=[A-Za-z0-9_-]*[0-9_-])[A-Za-z][A-Za-z0-9_-]{5,19}|(?<=号)[A-Za-z]{6,20}|(?<=号是)[A-Za-z]{6,20}|(?<=[:：])[A-Za-z]{6,20})(?![A-Za-z0-9])"
         ),
     ),
     Kind(
@@ -148,7 +158,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "地址",
         re.compile(
-            rf"{_PLACE}{{0,12}}?{_PLACE}{{1,6}}(?:路|街|大道|胡同|巷|弄|村|里){_UNIT}(?:号院|号楼|号|弄|巷)"
+            rf"{_REGION}{_PLACE}{{1,4}}(?:路|街|大道|胡同|巷|弄|村|{_LI}){_UNIT}"
+            r"(?:号院|号楼|号(?!线|出口|窗口|柜台)|弄|巷)"
             rf"(?:[-\s]?{_UNIT}(?:号楼|号院|栋|幢|座|单元|层|楼|室|号|户))*(?:[-\s]?\d{{3,4}}(?!\d))?"
         ),
         guard=_NUMBERED,
@@ -156,7 +167,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "地址",
         re.compile(
-            rf"{_PLACE}{{2,12}}(?:小区|花园|公寓|家园|新村|苑|城|府|湾|庭|里|园){_UNIT}(?:号楼|栋|幢|座|期)"
+            rf"{_REGION}{_PLACE}{{2,4}}(?:小区|花园|公寓|家园|新村|苑|城|府|湾|庭|{_LI}|园)"
+            rf"{_UNIT}(?:号楼|栋|幢|座|期)"
             rf"(?:[-\s]?{_UNIT}(?:号楼|栋|幢|座|单元|层|楼|室|号|户))*(?:[-\s]?\d{{3,4}}(?!\d))?"
         ),
         guard=_NUMBERED,
@@ -169,6 +181,7 @@ PERSONAL_COLUMN = re.compile(
     re.IGNORECASE,
 )
 _BLANKS = re.compile(r"[\s-]+")
+_COUNTRY_CODE = re.compile(r"^(?:\+|00)86[(（]?0?")
 
 
 class Pseudonymiser:
@@ -182,10 +195,14 @@ class Pseudonymiser:
         self._key = key
 
     def pseudonym(self, kind: str, value: str, *, digits: int = TEXT_DIGITS) -> str:
-        """〔kind#hex〕, equal for values that differ in blanks, dashes or case only."""
+        """〔kind#hex〕, equal for values that differ in blanks, dashes, brackets or case only."""
         canonical = _BLANKS.sub("", value).upper()
         if kind == "手机":
             canonical = canonical[-11:]
+        elif kind == "固话":  # (010)62345678转803, +86-10-62345678-803
+            canonical = re.sub(r"\D", "", _COUNTRY_CODE.sub("0", canonical))
+        elif kind == "车牌":
+            canonical = "".join(filter(str.isalnum, canonical))
         digest = hmac.new(self._key, f"{kind}:{canonical}".encode(), hashlib.sha256)
         return f"〔{kind}#{digest.hexdigest()[:digits]}〕"
 
@@ -217,9 +234,13 @@ class Pseudonymiser:
         """Mask a column of short values; whole values where the column's name is personal."""
         texts = list(values)
         if not PERSONAL_COLUMN.search(name):
-            return self.mask_all(texts)
-        masked = [self.pseudonym(name, text) if text else text for text in texts]
-        return masked, sum(map(bool, texts))
+            # Such columns repeat few values: each is looked at once.
+            different = list(dict.fromkeys(texts))
+            known = dict(zip(different, self.mask_all(different)[0], strict=True))
+            masked = [known[text] for text in texts]
+        else:
+            masked = [self.pseudonym(name, text) if text else text for text in texts]
+        return masked, sum(a != b for a, b in zip(texts, masked, strict=True))
 
     def _mask_kind(self, kind: Kind, joined: str) -> tuple[str, int]:
         found = 0
