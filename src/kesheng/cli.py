@@ -1,4 +1,4 @@
-"""The command line: run, explain, evaluate, train.
+"""The command line: run, explain, evaluate, tables, train.
 
 Imports of the library stand inside the commands, so that `--help` answers at once.
 """
@@ -187,6 +187,14 @@ def _print_table(console: Console, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()))
     console.print(table)
+
+
+@main.command()
+def tables() -> None:
+    """Print the data dictionary: every table and column with its meaning (Markdown)."""
+    from kesheng.schema import markdown
+
+    click.echo(markdown(), nl=False)
 
 
 @main.group()

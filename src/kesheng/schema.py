@@ -33,7 +33,7 @@ class Table:
 
     partitions: columns that stand in the folder names (`source=bank/dt=…`)
     and therefore not inside the files; hive-aware readers give them back.
-    key: columns that identify a row; files are sorted by `order`.
+    order: columns by which a file is sorted.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Table:
 
 _SOURCE = Column("source", CATEGORY, "来源名称（配置中的 sources.名称）")
 _DT = Column("dt", pa.date32(), "反馈发生日（按配置时区，默认北京时间），不是运行日")
-_RUN = Column("run_id", CATEGORY, "最后一次改动本行的运行编号，见 run 表")
+_RUN = Column("run_id", CATEGORY, "最后一次改动本行所在文件的运行编号，见 run 表")
 _MODEL = Column("model_version", CATEGORY, "情感模型版本")
 _TAXONOMY = Column("taxonomy_version", CATEGORY, "指标体系版本")
 
@@ -292,3 +292,16 @@ TABLES = {
         FEEDBACK, MENTION, REJECTED, TOPIC, TOPIC_DIMENSION, DIMENSION, RUN, SQ_SCORES,
     )
 }  # fmt: skip
+
+
+def markdown() -> str:
+    """The data dictionary of all tables, in Chinese (docs/tables.md)."""
+    lines = ["# 数据字典", "", "由 `kesheng tables` 生成。加粗的列在文件夹名中（hive 分区）。"]
+    for table in TABLES.values():
+        lines += ["", f"## {table.name}", "", f"{table.comment}。", ""]
+        lines += ["| 列 | 类型 | 含义 | 单位或范围 |", "|---|---|---|---|"]
+        for column in table.columns:
+            name = f"**{column.name}**" if column.name in table.partitions else column.name
+            kind = "category" if pa.types.is_dictionary(column.type) else str(column.type)
+            lines.append(f"| {name} | `{kind}` | {column.comment} | {column.unit} |")
+    return "\n".join(lines) + "\n"

@@ -41,10 +41,12 @@ def content(kind: str, texts: list[str]) -> str:
         return "id,text\r\n" + "".join(f"{i},{t}\r\n" for i, t in enumerate(texts))
     if kind == "jsonl":
         return "".join(json.dumps({"text": t}, ensure_ascii=False) + "\n" for t in texts)
+    if kind == "json":
+        return json.dumps([{"text": t} for t in texts], ensure_ascii=False)
     return "".join(f"{t}\n" for t in texts)
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "txt"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "txt", "json"])
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_encoding_is_found(put, kind, encoding):
     """The encoding of a file is found, with or without a BOM."""
@@ -111,9 +113,7 @@ def test_utf8_lines_in_a_gb_file(put):
 def test_mixed_jsonl(put):
     """JSON Lines of two encodings give every record."""
     lines = content("jsonl", TEXTS).splitlines(keepends=True)
-    data = b"".join(
-        line.encode("gb18030" if i == 1 else "utf-8") for i, line in enumerate(lines)
-    )
+    data = b"".join(line.encode("gb18030" if i == 1 else "utf-8") for i, line in enumerate(lines))
     rows, broken = raw(put("a.jsonl", data))
     assert [r["text"] for r in rows] == TEXTS
     assert broken == []

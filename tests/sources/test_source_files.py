@@ -191,10 +191,18 @@ def test_bad_json_file(put, content, message):
         raw(put("a.json", content))
 
 
-def test_json_in_another_encoding(put):
-    """A JSON file that is not UTF-8 is an error naming it."""
-    with pytest.raises(SourceError, match=r"a\.json: .*UTF-8"):
-        raw(put("a.json", '[{"text": "挺好用"}]'.encode("gb18030")))
+@pytest.mark.parametrize("cut", ['"text": 13912345678x', '"tel": "13912345678" "', "13912345678 "])
+def test_json_error_quotes_no_data(put, cut):
+    """What is said of a damaged JSON file does not quote its data."""
+    with pytest.raises(SourceError) as caught:
+        raw(put("a.json", '[{"text": "挺好", "tel": "13912345678"}, {' + cut))
+    assert "139123" not in str(caught.value)
+
+
+def test_json_of_empty_arrays(put):
+    """A JSON file whose array is empty has no rows, which is no error."""
+    for content in ("[]", '{"code": 0, "data": [ ]}'):
+        assert raw(put("a.json", content)) == ([], [])
 
 
 def test_broken_sheet(put):
@@ -204,7 +212,9 @@ def test_broken_sheet(put):
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
         for info in old.infolist():
             content = old.read(info)
-            new.writestr(info, content[: len(content) // 2] if "sheet1" in info.filename else content)
+            new.writestr(
+                info, content[: len(content) // 2] if "sheet1" in info.filename else content
+            )
     with pytest.raises(SourceError, match=r"a\.xlsx: not a readable XLSX"):
         raw(put("a.xlsx", out.getvalue()))
 

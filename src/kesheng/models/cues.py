@@ -11,6 +11,7 @@ import numpy.typing as npt
 from kesheng.models.aspects import find
 from kesheng.taxonomy import Taxonomy
 from kesheng.text.column import TextColumn
+from kesheng.text.privacy import TEXT_DIGITS as PSEUDONYM_DIGITS
 
 TYPES = ("complaint", "praise", "suggestion", "query")
 
@@ -53,7 +54,12 @@ def _rows_with(
     """Which texts hold one of `words`, longer words of `but_not` not counted."""
     result = np.zeros(len(column.starts), dtype=bool)
     pattern, start, _ = find(_automaton((*words, *but_not)), column)
-    result[column.row_of(start[pattern < len(words)])] = True
+    start = start[pattern < len(words)]
+    # 〔手机#a12315〕 is no call to 12315: nothing may depend on a pseudonym's digits.
+    hidden = np.zeros(len(start), dtype=bool)
+    for distance in range(1, PSEUDONYM_DIGITS + 1):
+        hidden |= column.points[np.maximum(start - distance, 0)] == ord("#")
+    result[column.row_of(start[~hidden])] = True
     return result
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import BinaryIO
 
 BATCH_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Document:
+    """One file to read. `open` gives a fresh binary stream each time."""
+
+    name: str
+    modified: datetime
+    open: Callable[[], BinaryIO]
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def detect(sample: bytes) -> str:
 
 
 def lines(stream: BinaryIO, *, encoding: str | None, file: str) -> Iterator[str]:
-    """Decode a stream, line by line, line ends kept.
+    """Decode a stream, line by line, line ends kept, without its BOM.
 
     A line that is not in the file's encoding is tried in the others; bytes that
     none explains become `UNDECODABLE`.
@@ -73,16 +73,22 @@ def lines(stream: BinaryIO, *, encoding: str | None, file: str) -> Iterator[str]
         SourceError: the stream is no text.
     """
     sample = stream.read(SAMPLE_BYTES)
-    chosen = encoding or detect(sample)
+    chosen = codecs.lookup(encoding or detect(sample)).name
     _refuse_binary(sample, chosen, file)
     rest = cast(BinaryIO, io.BufferedReader(_Chained(sample, stream), CHUNK_BYTES))
-    if chosen.startswith(("utf-16", "utf-32")):
-        yield from io.TextIOWrapper(rest, chosen, errors="kesheng.mark", newline="")
+    decoded = _decode(rest, chosen)
+    for first in decoded:
+        yield first.removeprefix("\ufeff")
+        break
+    yield from decoded
+
+
+def _decode(stream: BinaryIO, encoding: str) -> Iterator[str]:
+    if encoding.startswith(("utf-16", "utf-32")):
+        yield from io.TextIOWrapper(stream, encoding, errors="kesheng.mark", newline="")
         return
-    first = True
-    for chunk in _whole_lines(rest):
-        codec = chosen if first or chosen != "utf-8-sig" else "utf-8"
-        first = False
+    codec = "utf-8" if encoding == "utf-8-sig" else encoding
+    for chunk in _whole_lines(stream):
         yield from _decode_chunk(chunk, codec)
 
 
@@ -132,7 +138,10 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def _refuse_binary(sample: bytes, encoding: str, file: str) -> None:
-    text = sample.decode(encoding, errors="kesheng.mark")
+    if encoding.startswith(("utf-16", "utf-32")):
+        text = sample.decode(encoding, errors="kesheng.mark")
+    else:
+        text = "".join(_decode_chunk(sample, encoding))
     strange = sum(c == UNDECODABLE or (c < " " and c not in "\t\r\n\x00\x1a\x0b\x0c") for c in text)
     if text.count("\x00") > len(text) // 3 or strange > len(text) // 20:
         raise SourceError(

@@ -6,6 +6,7 @@ import glob
 import gzip
 import io
 import lzma
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ import pyarrow as pa
 
 from kesheng.errors import SourceError, choices
 from kesheng.settings import FileSource
-from kesheng.sources.batches import RawBatch
-from kesheng.sources.formats import READERS, SUFFIXES, Document
+from kesheng.sources.batches import Document, RawBatch
+from kesheng.sources.formats import READERS, SUFFIXES
 
 
 def read(source: FileSource) -> Iterator[RawBatch]:
@@ -29,9 +30,11 @@ def read(source: FileSource) -> Iterator[RawBatch]:
     Raises:
         SourceError: naming the file and what is wrong with it.
     """
+    base = _base(source.path)
     for path in locate(source.path):
-        with _edge(path.name):
-            for document, kind in documents(path, source):
+        name = _shown(path.relative_to(base))
+        with _edge(name):
+            for document, kind in documents(path, name, source):
                 yield from READERS[kind](document)
 
 
@@ -43,13 +46,14 @@ def locate(pattern: str) -> list[Path]:
     """
     path = Path(pattern)
     if path.is_dir():
-        found = [p for p in sorted(path.rglob("*")) if _format_of(p.name) or p.suffix == ".zip"]
+        found = [p for p in sorted(path.rglob("*")) if _format_of(p.name) or _is_zip(p)]
     elif path.exists():
         return [path]
     else:
         # Path.glob takes no absolute pattern.
         found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
-    files = [p for p in found if p.is_file() and not p.name.startswith((".", "~$"))]
+    base = _base(pattern)
+    files = [p for p in found if p.is_file() and not _is_hidden(p.relative_to(base))]
     if not files:
         raise SourceError(
             f"no file at {pattern!r}; give a file, a folder or a glob like 'in/*.csv'"
@@ -57,13 +61,40 @@ def locate(pattern: str) -> list[Path]:
     return files
 
 
-def documents(path: Path, source: FileSource) -> Iterator[tuple[Document, str]]:
+def _base(pattern: str) -> Path:
+    """The folder that the names of a source's files are relative to."""
+    path = Path(pattern)
+    if path.is_dir():
+        return path
+    while glob.has_magic(str(path.parent)) and not path.exists():
+        path = path.parent
+    return path.parent
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "~$", "__MACOSX")) for part in path.parts)
+
+
+def _shown(path: Path) -> str:
+    """A name that can be written; Chinese names from Windows archives may be GBK."""
+    name = os.fsencode(path.as_posix())
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return name.decode("gb18030", errors="replace")
+
+
+def documents(path: Path, shown: str, source: FileSource) -> Iterator[tuple[Document, str]]:
     """The documents in one file: itself, or the members of its archive."""
     modified = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     if path.stat().st_size == 0:
-        raise SourceError(f"{path.name}: the file is empty (0 bytes)")
-    if path.suffix.lower() == ".zip":
-        yield from _members(path, source)
+        raise SourceError(f"{shown}: the file is empty (0 bytes)")
+    if _is_zip(path):
+        yield from _members(path, shown, source)
         return
     name, opener = path.name, partial(_open_file, path)
     if path.suffix.lower() == ".gz":
@@ -71,29 +102,32 @@ def documents(path: Path, source: FileSource) -> Iterator[tuple[Document, str]]:
     kind = source.format or _format_of(name)
     if kind is None:
         raise SourceError(
-            f"{path.name}: cannot tell the format from the name; "
+            f"{shown}: cannot tell the format from the name; "
             f"known endings: {choices(SUFFIXES)} (also .gz and .zip); or set format"
         )
-    yield Document(path.name, modified, opener, source.encoding), kind
+    yield Document(shown, modified, opener, source.encoding), kind
 
 
-def _members(path: Path, source: FileSource) -> Iterator[tuple[Document, str]]:
+def _members(path: Path, shown: str, source: FileSource) -> Iterator[tuple[Document, str]]:
     with zipfile.ZipFile(path) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
     found = False
     for info in sorted(infos, key=lambda info: info.filename):
         kind = source.format or _format_of(info.filename)
-        if kind is None or Path(info.filename).name.startswith((".", "__MACOSX")):
+        if kind is None or _is_hidden(Path(info.filename)):
             continue
         if info.flag_bits & 1:
-            raise SourceError(f"{path.name}: {info.filename} is encrypted; unpack it first")
+            raise SourceError(f"{shown}: {info.filename} is encrypted; unpack it first")
         found = True
-        modified = datetime(*info.date_time, tzinfo=UTC)
+        try:
+            modified = datetime(*info.date_time, tzinfo=UTC)
+        except ValueError:  # some archivers leave the date out
+            modified = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
         opener = partial(_open_member, path, info.filename)
-        yield Document(f"{path.name}/{info.filename}", modified, opener, source.encoding), kind
+        yield Document(f"{shown}/{info.filename}", modified, opener, source.encoding), kind
     if not found:
         raise SourceError(
-            f"{path.name}: no readable file in the archive; known endings: {choices(SUFFIXES)}"
+            f"{shown}: no readable file in the archive; known endings: {choices(SUFFIXES)}"
         )
 
 

@@ -209,13 +209,15 @@ class Pseudonymiser:
     def mask_all(self, texts: Sequence[str]) -> tuple[list[str], int]:
         """Mask cleaned texts; returns them and how many values were masked."""
         result, count = list(texts), 0
-        for kind in KINDS:
-            rows = [i for i, t in enumerate(result) if not kind.guard or kind.guard.search(t)]
-            joined, found = self._mask_kind(kind, SEPARATOR.join(result[i] for i in rows))
-            if found:
-                for i, text in zip(rows, joined.split(SEPARATOR), strict=True):
-                    result[i] = text
+        rows = list(range(len(result)))
+        # Again while something is found: a mobile right after a 身份证 number hides its end.
+        while rows:
+            masked, found = self._mask_once([result[i] for i in rows])
             count += found
+            changed = [(i, t) for i, t in zip(rows, masked, strict=True) if t != result[i]]
+            for i, text in changed:
+                result[i] = text
+            rows = [i for i, _ in changed]
         return result, count
 
     def mask(self, text: str) -> str:
@@ -241,6 +243,17 @@ class Pseudonymiser:
         else:
             masked = [self.pseudonym(name, text) if text else text for text in texts]
         return masked, sum(a != b for a, b in zip(texts, masked, strict=True))
+
+    def _mask_once(self, texts: list[str]) -> tuple[list[str], int]:
+        result, count = list(texts), 0
+        for kind in KINDS:
+            rows = [i for i, t in enumerate(result) if not kind.guard or kind.guard.search(t)]
+            joined, found = self._mask_kind(kind, SEPARATOR.join(result[i] for i in rows))
+            if found:
+                for i, text in zip(rows, joined.split(SEPARATOR), strict=True):
+                    result[i] = text
+            count += found
+        return result, count
 
     def _mask_kind(self, kind: Kind, joined: str) -> tuple[str, int]:
         found = 0

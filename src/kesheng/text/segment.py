@@ -59,10 +59,10 @@ def tokeniser(settings: SegmentSettings, *, terms: Sequence[str] = ()) -> Tokeni
     Raises:
         SettingsError: the dictionary cannot be read, or a word of it has no effect.
     """
-    words = [*terms, *_user_words(settings.user_dict)]
-    built = BACKENDS[settings.backend](words)
+    own = _user_words(settings.user_dict)
+    built = BACKENDS[settings.backend]([*terms, *own])
     # A dictionary that silently does nothing has cost others weeks (jieba#547).
-    for word in words[-100:]:
+    for word in own:
         if built.cut(word) != [word]:
             raise SettingsError(
                 f"user dictionary: {word!r} is still cut into {built.cut(word)}; "
