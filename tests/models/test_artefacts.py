@@ -94,10 +94,20 @@ def test_a_card_of_another_shape_is_an_error(folder: Path, content: str) -> None
         sentiment.load("ngram", folder=folder)
 
 
-def test_weights_of_another_shape_are_an_error(folder: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut off"])
+def test_weights_that_are_no_archive_are_an_error(folder: Path, content: bytes) -> None:
     """A verified file that is no npz archive is refused."""
-    (folder / sentiment.WEIGHTS_FILE).write_bytes(b"PK no archive")
+    (folder / sentiment.WEIGHTS_FILE).write_bytes(content)
     artefacts.write_manifest(folder, [sentiment.WEIGHTS_FILE])
+    with pytest.raises(ArtefactError, match="not a sentiment model"):
+        sentiment.load("ngram", folder=folder)
+
+
+def test_a_card_that_does_not_fit_the_weights_is_an_error(folder: Path) -> None:
+    """Weights of another size than the card says would be read at the wrong places."""
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    (folder / CARD).write_text(json.dumps(card | {"bits": card["bits"] + 1}), encoding="utf-8")
+    artefacts.write_manifest(folder, [CARD])
     with pytest.raises(ArtefactError, match="not a sentiment model"):
         sentiment.load("ngram", folder=folder)
 

@@ -16,7 +16,8 @@ from kesheng.text.privacy import Pseudonymiser
 # Words that fire, negate, contrast and separate, in any order.
 PIECES = (
     "服务 态度 很好 态度差 热情 很热情 不是很 没有 从不 不 很 好吃 不好吃 太贵 便宜 上菜慢 物流很快 干净 "
-    "专业 有担当 不推脱 但是 不过 不得不说 没想到 ， 。 ！ 客服 app 闪退 退款 解决了 13812345678 3 〔手机#a1b2c3〕 \U00020000 👍"
+    "专业 有担当 不推脱 但是 不过 不得不说 没想到 "
+    "， 。 ！ 客服 app 闪退 退款 解决了 13812345678 3 〔手机#a1b2c3〕 \U00020000 👍"
 )
 soup = st.lists(st.sampled_from([*PIECES.split(), " ", "\n"]), max_size=14).map("".join)
 texts = st.one_of(soup, st.text(max_size=30)).map(clean)

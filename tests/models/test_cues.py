@@ -39,7 +39,7 @@ def test_rows_do_not_mix(base: Taxonomy) -> None:
     """A word at the end of one text says nothing of the next."""
     texts = ["我要打12315", "", "太慢了", "要求退款"]
     assert _severities(texts, ["negative"] * 4, base) == [3, 1, 1, 2]
-    kinds = feedback_types(TextColumn.of(["几点开门？", "请问", ""]), np.zeros(3, np.int8))
+    kinds = feedback_types(TextColumn.of(["什么？", "请问", ""]), np.zeros(3, np.int8))
     assert kinds.tolist() == [0, 0, 0]
 
 

@@ -176,8 +176,8 @@ def test_unknown_ending(put):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"a": 1}', "no array of records"),
-        ("3", "no array of records"),
+        ('{"a": 1}', "no complete JSON array of records"),
+        ("3", "no complete JSON array of records"),
         ('[{"text": "挺好"}, {"te', "not complete JSON"),
         ("[{'text': 1}]", "not complete JSON"),
         ('[{"text": "挺好"}] x', "not complete JSON"),

@@ -38,6 +38,8 @@ def verified(name: str, *, folder: Path | None = None) -> Path:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ArtefactError(f"cannot read {MANIFEST} in {folder.name}/: {error}") from error
+    if not isinstance(manifest, dict):
+        raise ArtefactError(f"{MANIFEST} in {folder.name}/ is not a mapping of names to digests")
     if name not in manifest:
         raise ArtefactError(
             f"no model file {name!r}{nearest(name, manifest)}; there are: {choices(manifest)}"

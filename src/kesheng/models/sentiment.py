@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +95,8 @@ def load(backend: str, *, folder: Path | None = None) -> SentimentModel:
         card = json.loads(card_path.read_text(encoding="utf-8"))
         with np.load(weights_path, allow_pickle=False) as file:
             weights = file["weights"].astype(np.float32)
+        if weights.shape != (1 << card["bits"],):
+            raise ValueError(f"weights of shape {weights.shape} for {card['bits']} bits")
         return NgramSentiment(
             version=card["version"],
             weights=weights,
@@ -103,7 +106,7 @@ def load(backend: str, *, folder: Path | None = None) -> SentimentModel:
             slope=card["slope"],
             shift=card["shift"],
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
         raise ArtefactError(
             f"{CARD_FILE} or {WEIGHTS_FILE} is not a sentiment model: {error}"
         ) from error

@@ -153,15 +153,15 @@ def _to_records(text: _Text, name: str) -> int:
     while True:
         depth, last, empty = 0, "", False
         for match in _TOKEN.finditer(text.rest):
-            token = match[0]
-            if token == "{" and last == "[":
+            mark = match[0]
+            if mark == "{" and last == "[":
                 text.rest = text.rest[match.start() :]
                 return depth
-            if token == '"':  # a string that is cut off
+            if mark == '"':  # a string that is cut off
                 break
-            empty |= token == "]" and last == "["
-            depth += _STEP.get(token, 0)
-            last = token
+            empty |= mark == "]" and last == "["
+            depth += _STEP.get(mark, 0)
+            last = mark
         if not text.more():
             break
     if empty and depth == 0:
