@@ -183,8 +183,10 @@ class Settings(Frozen):
     def hash(self) -> str:
         """12 hex digits over everything that can change a number; no secrets, no paths."""
         content = self.model_dump(mode="json", exclude={"privacy": True, "warehouse": {"path"}})
-        for source in content["sources"].values():
-            source["path"] = Path(source["path"]).name
+        sections = [*content["sources"].values(), content["segment"], content["aspects"]]
+        for section in sections:
+            for key in {"path", "user_dict", "taxonomy"} & section.keys():
+                section[key] = section[key] and Path(section[key]).name
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -284,7 +286,8 @@ def _explain(item: Any) -> str:
     """One line for one pydantic error: key, value, what is allowed."""
     location = tuple(part for part in item["loc"] if part != "[key]")
     key = ".".join(str(part) for part in location)
-    secret = tuple(str(part) for part in location[:2]) in SECRETS
+    # The whole section: a secret may stand where its key should.
+    secret = str(location[0]) in {section for section, _ in SECRETS}
     value = "(hidden)" if secret else _short(item["input"])
     if item["type"] == "extra_forbidden":
         allowed = _allowed_keys(location[:-1])

@@ -86,7 +86,7 @@ def load(path: Path) -> Taxonomy:
         content = yaml.load(raw, Loader=_NoAliasLoader)  # noqa: S506
     except OSError as error:
         raise TaxonomyError(f"cannot read taxonomy {str(path)!r}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise TaxonomyError(f"{path.name} is not usable YAML: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("dimensions"), dict):
         raise TaxonomyError(
@@ -106,6 +106,11 @@ def _build(content: dict[str, Any], stem: str, digest: str) -> Taxonomy:
     for dimension_id, entry in content["dimensions"].items():
         dimensions[dimension_id] = Dimension(dimension_id, entry["zh"], entry.get("definition", ""))
         for indicator_id, body in entry["indicators"].items():
+            if indicator_id in indicators:
+                owner = indicators[indicator_id].dimension
+                raise TaxonomyError(
+                    f"indicator {indicator_id} stands in {owner} and in {dimension_id}; keep one"
+                )
             indicators[indicator_id] = Indicator(
                 id=indicator_id,
                 dimension=dimension_id,
@@ -122,7 +127,7 @@ def _build(content: dict[str, Any], stem: str, digest: str) -> Taxonomy:
     for view_id, body in (content.get("views") or {}).items():
         views[view_id] = _view(view_id, body["map"], indicators)
     severity = {
-        level: tuple(map(str, words)) for level, words in (content.get("severity") or {}).items()
+        level: _words(level, words) for level, words in (content.get("severity") or {}).items()
     }
     version = f"{stem}-{content.get('version', 0)}-{digest}"
     return Taxonomy(version, dimensions, indicators, views, severity)
@@ -130,10 +135,19 @@ def _build(content: dict[str, Any], stem: str, digest: str) -> Taxonomy:
 
 def _phrases(indicator: str, body: dict[str, Any], kind: str) -> tuple[str, ...]:
     phrases = body.get(kind) or ()
+    if not isinstance(phrases, list | tuple):
+        raise TaxonomyError(f"{indicator}.{kind}: {phrases!r} is not a list; write [{phrases}]")
     for phrase in phrases:
         if not isinstance(phrase, str) or not phrase.strip():
             raise TaxonomyError(f"{indicator}.{kind}: {phrase!r} is not a phrase; write text")
     return tuple(phrases)
+
+
+def _words(level: str, words: Any) -> tuple[str, ...]:
+    """Words of a severity level; 12315 without quotes is a word too."""
+    if not isinstance(words, list):
+        raise TaxonomyError(f"severity.{level}: {words!r} is not a list; write [{words}]")
+    return tuple(map(str, words))
 
 
 def _refuse_shared_phrases(indicators: dict[str, Indicator]) -> None:

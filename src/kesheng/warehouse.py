@@ -7,6 +7,7 @@ in `_staging` is removed by the next.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -157,7 +158,7 @@ class Warehouse:
         )
         for table in schema.TABLES.values():
             if any(self.path.joinpath(table.name).rglob("*.parquet")):
-                pattern = str(self.path / table.name / "**" / "*.parquet")
+                pattern = str(Path(glob.escape(str(self.path)), table.name, "**", "*.parquet"))
                 types = ", ".join(
                     f"'{c}': {'DATE' if c == 'dt' else 'VARCHAR'}" for c in table.partitions
                 )

@@ -58,7 +58,7 @@ def table(words: Tokeniser) -> pa.Table:
 @pytest.fixture(scope="module")
 def model(table: pa.Table) -> TopicModel:
     """The topics, ready to assign."""
-    return TopicModel.from_table(table, min_score=SETTINGS.min_score)
+    return TopicModel.of(table, min_score=SETTINGS.min_score)
 
 
 def test_topics_are_the_groups(table: pa.Table) -> None:
@@ -107,7 +107,7 @@ def test_nothing_to_extract(words: Tokeniser, texts: list[str]) -> None:
     """Too few texts, or texts without shared words, give no topics and no error."""
     table = topics.fit(texts, tokeniser=words, settings=SETTINGS)
     assert table.num_rows == 0
-    model = TopicModel.from_table(table, min_score=SETTINGS.min_score)
+    model = TopicModel.of(table, min_score=SETTINGS.min_score)
     assert model.assign(["快递很慢"], words) == ([None], [None])
 
 
@@ -124,9 +124,9 @@ def test_texts_go_to_the_topic_of_their_words(model: TopicModel, words: Tokenise
 
 def test_below_the_threshold_there_is_no_topic(table: pa.Table, words: Tokeniser) -> None:
     """A text without a topic's words has none; with the threshold at 1 nearly no text has."""
-    loose = TopicModel.from_table(table, min_score=SETTINGS.min_score)
+    loose = TopicModel.of(table, min_score=SETTINGS.min_score)
     assert loose.assign(["停车费太贵", "", "，"], words) == ([None] * 3, [None] * 3)
-    strict = TopicModel.from_table(table, min_score=0.999)
+    strict = TopicModel.of(table, min_score=0.999)
     assert loose.assign(["快递放驿站"], words)[0] != [None]
     assert strict.assign(["快递放驿站"], words) == ([None], [None])
 

@@ -93,11 +93,9 @@ def load(backend: str, *, folder: Path | None = None) -> SentimentModel:
     card_path = artefacts.verified(CARD_FILE, folder=folder)
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
-        with np.load(weights_path, allow_pickle=False) as file:
+        with weights_path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             weights = file["weights"].astype(np.float32)
-        if weights.shape != (1 << card["bits"],):
-            raise ValueError(f"weights of shape {weights.shape} for {card['bits']} bits")
-        return NgramSentiment(
+        model = NgramSentiment(
             version=card["version"],
             weights=weights,
             orders=tuple(card["orders"]),
@@ -106,10 +104,17 @@ def load(backend: str, *, folder: Path | None = None) -> SentimentModel:
             slope=card["slope"],
             shift=card["shift"],
         )
+        fits = weights.shape == (1 << model.bits,)
     except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
         raise ArtefactError(
             f"{CARD_FILE} or {WEIGHTS_FILE} is not a sentiment model: {error}"
         ) from error
+    if not fits:
+        raise ArtefactError(
+            f"{CARD_FILE} with {WEIGHTS_FILE} is not a sentiment model: "
+            f"weights of shape {weights.shape} for {model.bits} bits"
+        )
+    return model
 
 
 def labels(scores: Floats, *, neutral_band: float) -> npt.NDArray[np.int8]:

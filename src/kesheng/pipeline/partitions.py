@@ -100,7 +100,7 @@ def plan(
     if not days:
         return SourcePlan([], 0, 0, [])
     with warehouse.connect() as db:
-        files = str(staged / "*" / "*.parquet")
+        files = [str(path) for path in sorted(staged.rglob("*.parquet"))]
         db.read_parquet(files, hive_partitioning=False).create_view("staged")
         db.execute(_RESOLVE)
         db.execute(
