@@ -19,6 +19,7 @@ READMES = ("README.md", "README.zh-CN.md")
 
 
 def read(name: str) -> str:
+    """Text of a file of the repository."""
     return (ROOT / name).read_text(encoding="utf-8")
 
 
@@ -31,7 +32,7 @@ def keys() -> Iterator[str]:
     yield from FileSource.model_fields
 
 
-@pytest.mark.parametrize("key", keys())
+@pytest.mark.parametrize("key", list(keys()))
 def test_configuration_describes_every_key(key: str) -> None:
     """docs/configuration.md has a row for each setting."""
     assert f"| `{key}` |" in read("docs/configuration.md")

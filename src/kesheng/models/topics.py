@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import rjieba
 import scipy.sparse as sp
 
 from kesheng import schema
@@ -25,9 +26,11 @@ Floats = npt.NDArray[np.float64]
 # A topic word: two Chinese characters or more, or a Latin word of two letters or more.
 _WORD = re.compile(r"[\u4e00-\u9fff]{2,}|[A-Za-z][A-Za-z+]{1,}")
 _PSEUDONYM = re.compile(r"〔[^〕]*〕")
+# Numbers (一天, 四个), times, places (门口), pronouns, adverbs and particles name no topic.
+_NO_TOPIC_TAGS = frozenset("mqtrdpcuyeofsx")
 TERMS_PER_TOPIC = 30
 LABEL_TERMS = 3
-MIN_TEXTS_PER_TOPIC = 12
+MIN_TEXTS_PER_TOPIC = 30
 
 
 def words(texts: Sequence[str], tokeniser: Tokeniser) -> list[list[str]]:
@@ -42,7 +45,10 @@ class _Kept(dict[str, bool]):
     """Which words are topic words; each word is looked at once."""
 
     def __missing__(self, word: str) -> bool:
-        self[word] = _WORD.fullmatch(word) is not None and word not in stop_words()
+        plain = _WORD.fullmatch(word) is not None and word not in stop_words()
+        # rjieba's dictionary knows the part of speech, whichever backend cut the text.
+        tags = [tag for _, tag in rjieba.tag(word)] if plain else ["x"]
+        self[word] = not any(tag[0] in _NO_TOPIC_TAGS for tag in tags)
         return self[word]
 
 
@@ -87,7 +93,7 @@ def _name(
     """Class-based TF-IDF (Grootendorst 2022): tf of the term in the topic x log(1 + A / f)."""
     topic = np.where(members.max(axis=1) > 0, members.argmax(axis=1), -1)
     sizes = np.bincount(topic[topic >= 0], minlength=members.shape[1])
-    kept = [t for t in np.argsort(-sizes, kind="stable") if sizes[t] >= MIN_TEXTS_PER_TOPIC // 2]
+    kept = [t for t in np.argsort(-sizes, kind="stable") if sizes[t] >= MIN_TEXTS_PER_TOPIC // 5]
     per_topic = np.vstack([np.asarray(counts[topic == t].sum(axis=0)).ravel() for t in kept])
     frequency = np.maximum(per_topic.sum(axis=0), 1)
     average = per_topic.sum() / len(kept)
