@@ -31,6 +31,8 @@ for _name, _value in {
 from prefect import flow, task  # noqa: E402
 from prefect.artifacts import create_table_artifact  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
+from prefect.futures import wait  # noqa: E402
+from prefect.runtime import flow_run  # noqa: E402
 from prefect.states import Completed, Failed  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -41,6 +43,8 @@ from kesheng.report import console as report  # noqa: E402
 from kesheng.settings import load  # noqa: E402
 
 CONFIG = "kesheng.toml"
+# An analyst's run may hold the warehouse when the night comes.
+WAIT_S = 1800
 ARTEFACT_COLUMNS = (
     "source", "status", "rows_read", "rows_kept", "rows_updated", "rows_rejected",
     "rows_duplicate", "rows_default_text", "error",
@@ -66,13 +70,23 @@ def as_tasks(
         retry_condition_fn=transient,
         persist_result=False,
     )(function)
-    for future in run_one.map(partitions):
+    futures = run_one.map(partitions)
+    # All of them, also when one fails: no task may outlive the run it belongs to.
+    wait(list(futures))
+    for future in futures:
         yield future.result()
+
+
+def run_name() -> str:
+    """Name of a flow run: the days it was asked for."""
+    asked = flow_run.parameters
+    since, until = asked.get("since"), asked.get("until")
+    return f"nightly {since or '…'}..{until or '…'}" if since or until else "nightly 全部"
 
 
 @flow(
     name="nightly",
-    flow_run_name="nightly {since}..{until}",
+    flow_run_name=run_name,
     # Prefect types its own runner as the wrong kind of future.
     task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
     validate_parameters=True,
@@ -97,6 +111,7 @@ def nightly(
             window=pipeline.Window(since, until),
             only=sources or (),
             map=as_tasks,
+            wait_s=WAIT_S,
         )
     except KeshengError as error:
         return Failed(message=str(error))
@@ -116,6 +131,7 @@ def nightly(
 
 def main() -> int:
     """Run the flow once; the exit status says whether it completed."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a GBK terminal, an emoji
     state = nightly(config=sys.argv[1] if len(sys.argv) > 1 else CONFIG, return_state=True)
     if not state.is_completed():
         print(f"错误：{state.message}", file=sys.stderr)

@@ -156,7 +156,10 @@ def test_short_secret(toml):
 def test_environment_lies_over_the_file(toml):
     """A variable beats the file; what it does not name stays."""
     settings = toml(
-        "[topics]\ncount = 7\nseed = 1\n", KESHENG_TOPICS__COUNT="9", UNRELATED__X="1", KESHENG_X="2"
+        "[topics]\ncount = 7\nseed = 1\n",
+        KESHENG_TOPICS__COUNT="9",
+        UNRELATED__X="1",
+        KESHENG_X="2",
     )
     assert settings.topics.count == 9
     assert settings.topics.seed == 1

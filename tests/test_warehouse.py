@@ -18,7 +18,7 @@ import pytest
 
 from kesheng import schema
 from kesheng.errors import WarehouseBusyError, WarehouseError
-from kesheng.warehouse import Warehouse, describe, partition_days
+from kesheng.warehouse import Warehouse, partition_days
 
 DAY = date(2026, 3, 5)
 
@@ -92,7 +92,10 @@ def test_full_disk_is_our_error(house, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fails)
-    with pytest.raises(WarehouseError, match=r"cannot write to '.*w': No space"), house.writing() as r:
+    with (
+        pytest.raises(WarehouseError, match=r"cannot write to '.*w': No space"),
+        house.writing() as r,
+    ):
         house.replace(schema.TOPIC, topics("快"), r)
 
 
@@ -181,7 +184,9 @@ with Warehouse(Path(sys.argv[1])).writing():
 def test_second_writer(house):
     """A second process that wants to write is told at once; afterwards it may."""
     command = [sys.executable, "-c", HOLD, str(house.path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(WarehouseBusyError, match="another run is writing") as caught:
@@ -196,7 +201,9 @@ def test_second_writer(house):
 def test_killed_run(house):
     """What a killed run left in staging is removed by the next, which is not locked out."""
     command = [sys.executable, "-c", HOLD, str(house.path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
         left = house.path / "_staging" / "r000001" / "half.parquet"
@@ -270,7 +277,7 @@ def test_metadata_in_the_file(house):
         assert metadata[b"comment"].decode() == column.comment
         assert metadata[b"unit"].decode() == column.unit
     assert fields.metadata[b"kesheng:table"] == b"mention"
-    described = describe(path)
+    described = json.loads(pq.read_schema(path).metadata[b"kesheng:columns"])
     for column in schema.MENTION.columns:
         assert described[column.name]["comment"] == column.comment
         assert described[column.name]["unit"] == column.unit

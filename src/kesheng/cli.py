@@ -5,6 +5,7 @@ Imports of the library stand inside the commands, so that `--help` answers at on
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
@@ -25,6 +26,9 @@ class _Group(click.Group):
     """Prints an error of ours as one message, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a GBK terminal, a text with an emoji
+                stream.reconfigure(errors="replace")
         try:
             return super().invoke(ctx)
         except KeshengError as error:
@@ -66,14 +70,20 @@ def run(
     from kesheng.report import console as report
 
     settings = _settings(file, config, source, options)
+    if since and until and since > until:
+        raise SettingsError(f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}")
     window = pipeline.Window(_day(since), _day(until))
     console = Console(quiet=quiet, highlight=False)
     with _progress(quiet) as progress:
         result = pipeline.run(settings, window=window, only=source, progress=progress)
-    report.summary(
-        console, run_id=result.run_id, warehouse=result.warehouse, page=result.page,
-        counts=result.counts,
-    )  # fmt: skip
+    if len(result.failed) < len(result.counts):
+        report.summary(
+            console,
+            run_id=result.run_id,
+            warehouse=result.warehouse,
+            page=result.page,
+            counts=result.counts,
+        )
     for count in result.failed:
         click.secho(f"错误：{count.error}", fg="red", err=True)
     if result.failed or all(c.rows_read == c.rows_rejected > 0 for c in result.counts):

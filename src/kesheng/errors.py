@@ -43,6 +43,12 @@ class WarehouseBusyError(WarehouseError):
     transient = True
 
 
+class WarehouseIOError(WarehouseError):
+    """The disk or network under the warehouse failed; it may be better in a minute."""
+
+    transient = True
+
+
 class ConservationError(KeshengError):
     """A run lost or invented rows: read != kept + updated + rejected."""
 

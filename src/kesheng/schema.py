@@ -124,9 +124,8 @@ MENTION = Table(
         Column("dimension", CATEGORY, "维度代码，见 dimension 表"),
         Column("indicator", CATEGORY, "指标代码，见 dimension 表"),
         Column("polarity", pa.int8(), "-1 不满，0 中性，1 满意", "-1..1"),
-        Column(
-            "confidence", pa.float32(), "极性的把握；分句得分 = 极性 ×（2 × 把握 - 1）", "0.5..1"
-        ),
+        Column("confidence", pa.float32(), "极性的把握", "0.5..1"),
+        Column("score", pa.float32(), "分句得分，与极性同号；据此评 1–5 分", "-1..1"),
         Column("start", pa.int32(), "证据在 feedback.text 中的起点", "字符"),
         Column("end", pa.int32(), "证据在 feedback.text 中的终点（不含）", "字符"),
         Column("clause", pa.string(), "所在分句"),

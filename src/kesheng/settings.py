@@ -60,7 +60,8 @@ class WarehouseSettings(Frozen):
     @field_validator("path", mode="before")
     @classmethod
     def _local(cls, value: object) -> object:
-        if isinstance(value, str) and "://" in value:
+        # A Path has made s3://x of it s3:/x; a drive (C:/) has one letter only.
+        if re.match(r"[A-Za-z][\w+.-]+:/", str(value)):
             raise ValueError("only local folders are supported so far; give a path")
         return value
 
@@ -187,6 +188,9 @@ class Settings(Frozen):
         for section in sections:
             for key in {"path", "user_dict", "taxonomy"} & section.keys():
                 section[key] = section[key] and Path(section[key]).name
+        words = self.segment.user_dict
+        if words is not None and words.is_file():
+            content["segment"]["user_dict"] = hashlib.sha256(words.read_bytes()).hexdigest()
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -228,13 +232,17 @@ def of_file(
 ) -> Settings:
     """Settings for one file without a configuration; the source is named after the file."""
     name = re.sub(r"[^\w-]+", "_", Path(file).name.split(".")[0])[:64] or "file"
-    content: dict[str, Any] = {
-        "warehouse": {} if out is None else {"path": str(out)},
-        "aspects": {} if taxonomy is None else {"taxonomy": taxonomy},
-        "measures": {} if group is None else {"group": group},
-        "sources": {name: {"kind": "file", "path": file, "columns": dict(columns)}},
-    }
-    return check(_overlay(content, environ))
+    content = _overlay({}, environ)
+    options = (
+        ("warehouse", "path", out),
+        ("aspects", "taxonomy", taxonomy),
+        ("measures", "group", group),
+    )
+    for section, key, value in options:
+        if value is not None:
+            content.setdefault(section, {})[key] = str(value)
+    content["sources"] = {name: {"kind": "file", "path": file, "columns": dict(columns)}}
+    return check(content)
 
 
 def check(content: dict[str, Any], *, where: str = "the options") -> Settings:
@@ -250,9 +258,14 @@ def _overlay(content: dict[str, Any], environ: Mapping[str, str]) -> dict[str, A
     """Lay KESHENG_A__B=value over content["a"]["b"]."""
     result = {key: dict(v) if isinstance(v, dict) else v for key, v in content.items()}
     for variable, value in sorted(environ.items()):
-        path = variable.removeprefix(ENV_PREFIX).lower().split("__")
-        if not variable.startswith(ENV_PREFIX) or len(path) < 2:
+        if not variable.startswith(ENV_PREFIX):
             continue
+        path = variable.removeprefix(ENV_PREFIX).lower().split("__")
+        if len(path) < 2:
+            raise SettingsError(
+                f"environment variable {variable} is no setting; they are named "
+                f"{ENV_PREFIX}SECTION__KEY, as in {ENV_PREFIX}PRIVACY__KEY"
+            )
         node = result
         for part in path[:-1]:
             node = node.setdefault(part, {})

@@ -8,7 +8,8 @@ in `_staging` is removed by the next.
 from __future__ import annotations
 
 import glob
-import json
+import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -23,13 +24,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from kesheng import schema
-from kesheng.errors import WarehouseBusyError, WarehouseError
+from kesheng.errors import WarehouseBusyError, WarehouseError, WarehouseIOError
 from kesheng.schema import Table
 
-STAGING, LOCK, KEY = "_staging", "_lock", "_privacy_key"
+STAGING, LOCK, KEY, KEY_MARK = "_staging", "_lock", "_privacy_key", "_privacy_key_mark"
 # Beyond this DuckDB spills to the staging folder instead of growing.
 _MEMORY_LIMIT = "512MB"
 _RUN_FILE = re.compile(r"r(\d{6,})\.parquet")
@@ -48,37 +49,41 @@ class Warehouse:
     # Writing --------------------------------------------------------------
 
     @contextmanager
-    def writing(self) -> Iterator[str]:
+    def writing(self, *, wait_s: float = 0) -> Iterator[str]:
         """Hold the warehouse for one run; gives its run_id (r000001, r000002, …).
+
+        Args:
+            wait_s: how long to wait for another run to end.
 
         Raises:
             WarehouseBusyError: another run holds it.
             WarehouseError: the folder cannot be written.
         """
+        lock = self._acquire(wait_s)
+        try:
+            shutil.rmtree(self.path / STAGING, ignore_errors=True)
+            run_id = self._next_run_id()
+            self.staging(run_id).mkdir(parents=True)
+            yield run_id
+        finally:
+            shutil.rmtree(self.path / STAGING, ignore_errors=True)
+            lock.release()
+
+    def _acquire(self, wait_s: float) -> BaseFileLock:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / LOCK, timeout=0)
-            with lock:
-                shutil.rmtree(self.path / STAGING, ignore_errors=True)
-                run_id = self._next_run_id()
-                (self.path / STAGING / run_id).mkdir(parents=True)
-                try:
-                    yield run_id
-                finally:
-                    shutil.rmtree(self.path / STAGING, ignore_errors=True)
+            lock = FileLock(self.path / LOCK, timeout=wait_s)
+            lock.acquire()
         except Timeout as error:
             raise WarehouseBusyError(
                 f"another run is writing to {str(self.path)!r}; wait for it or use another folder"
             ) from error
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        except OSError as error:
             raise WarehouseError(
                 f"cannot write to {str(self.path)!r}: {error.strerror}; "
                 "choose a folder you may write to (--out or warehouse.path)"
             ) from error
-        except OSError as error:
-            if error.errno is None:
-                raise
-            raise WarehouseError(f"cannot write to {str(self.path)!r}: {error.strerror}") from error
+        return lock
 
     def _next_run_id(self) -> str:
         numbers = [
@@ -95,13 +100,31 @@ class Warehouse:
     def key(self) -> bytes:
         """The warehouse's own key for pseudonyms; made once, readable by its owner only."""
         path = self.path / KEY
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_bytes()
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(32).encode())
+        if not path.exists():
+            fresh = self.path / STAGING / secrets.token_hex(8)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_hex(32).encode())
+            fresh.rename(path)  # whole or not at all
         return path.read_bytes()
+
+    def refuse_other_key(self, key: bytes) -> None:
+        """Check that a key is the one this warehouse's pseudonyms were made with.
+
+        Under another key the same feedback would get other ids and count twice.
+
+        Raises:
+            WarehouseError: it is another key.
+        """
+        path = self.path / KEY_MARK
+        mark = hmac.new(key, b"kesheng", hashlib.sha256).hexdigest()[:16]
+        if not path.exists():
+            path.write_text(mark, encoding="ascii")
+        elif path.read_text(encoding="ascii") != mark:
+            raise WarehouseError(
+                f"the pseudonyms in {str(self.path)!r} were made with another key; set "
+                "KESHENG_PRIVACY__KEY to that one (unset it if it was not set), or use a new folder"
+            )
 
     def replace(
         self, table: Table, rows: pa.Table, run_id: str, *, name: str = "part", **partition: Any
@@ -124,9 +147,12 @@ class Warehouse:
         if target.exists() and _same_but_run_id(stamped, self._read_file(table, target)):
             return False
         temporary = self.staging(run_id) / f"{table.name}-{secrets.token_hex(8)}.parquet"
-        _write(stamped, temporary)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(target)
+        try:
+            _write(stamped, temporary)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(target)
+        except OSError as error:
+            raise WarehouseIOError(f"cannot write {str(target)!r}: {error.strerror}") from error
         return True
 
     # Reading --------------------------------------------------------------
@@ -151,40 +177,59 @@ class Warehouse:
                 f"{path.relative_to(self.path)} is not a readable {table.name} file: {error}"
             ) from error
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """A DuckDB connection with a view for each table that has files."""
-        connection = duckdb.connect(
-            config={"memory_limit": _MEMORY_LIMIT, "temp_directory": str(self.path / STAGING)}
-        )
-        for table in schema.TABLES.values():
-            if any(self.path.joinpath(table.name).rglob("*.parquet")):
-                pattern = str(Path(glob.escape(str(self.path)), table.name, "**", "*.parquet"))
-                types = ", ".join(
-                    f"'{c}': {'DATE' if c == 'dt' else 'VARCHAR'}" for c in table.partitions
-                )
-                hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
-                relation = f"read_parquet({_quoted(pattern)}{hive})"
-                connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM {relation}')  # noqa: S608 - quoted
-            else:
-                connection.register(table.name, _with_partitions(table).empty_table())
-        return connection
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB connection with a view for each table, and `counted`.
 
-    def count(self, table: Table, source: str) -> int:
-        """Rows of one source of a partitioned table, from the files' footers."""
-        folder = self.path / table.name / f"source={source}"
-        return sum(pq.ParquetFile(path).metadata.num_rows for path in folder.rglob("*.parquet"))
+        `counted` is the feedback that measures count: what somebody said, and said once.
+
+        Raises:
+            WarehouseError: a file of a table is damaged, or a query fails.
+        """
+        config: dict[str, Any] = {
+            "memory_limit": _MEMORY_LIMIT,
+            "temp_directory": str(self.path / STAGING),
+        }
+        try:
+            with duckdb.connect(config=config) as connection:
+                for table in schema.TABLES.values():
+                    self._view(connection, table)
+                connection.execute(
+                    "CREATE VIEW counted AS SELECT * FROM feedback "
+                    "WHERE duplicate_of IS NULL AND NOT is_default_text"
+                )
+                yield connection
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"cannot query the tables in {str(self.path)!r}: {error}"
+            ) from error
+
+    def _view(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+        if not any(self.path.joinpath(table.name).rglob("*.parquet")):
+            connection.register(table.name, _with_partitions(table).empty_table())
+            return
+        pattern = str(Path(glob.escape(str(self.path)), table.name, "**", "*.parquet"))
+        types = ", ".join(f"'{c}': {'DATE' if c == 'dt' else 'VARCHAR'}" for c in table.partitions)
+        hive = f", hive_partitioning = true, hive_types = {{{types}}}" if types else ""
+        relation = f"read_parquet({_quoted(pattern)}{hive})"
+        connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM {relation}')  # noqa: S608 - quoted
+
+    def count(self, source: str) -> int:
+        """Different feedback of one source."""
+        with self.connect() as db:
+            row = db.execute(
+                "SELECT count(DISTINCT feedback_id) FROM feedback WHERE source = ?", [source]
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def days(self, source: str) -> list[date]:
+        """Days of which a source has feedback."""
+        return partition_days(self.path / schema.FEEDBACK.name / f"source={source}")
 
 
 def partition_days(folder: Path) -> list[date]:
     """Days of the dt=… folders in a source's folder."""
     return sorted(date.fromisoformat(path.name[3:]) for path in folder.glob("dt=*"))
-
-
-def describe(path: Path) -> dict[str, dict[str, str]]:
-    """Column → comment, unit and type, from the metadata of one of our files."""
-    metadata = pq.read_schema(path).metadata or {}
-    described: dict[str, dict[str, str]] = json.loads(metadata[b"kesheng:columns"])
-    return described
 
 
 def _write(rows: pa.Table, path: Path) -> None:
@@ -210,7 +255,11 @@ def _in_order(rows: pa.Table, table: Table) -> pa.Table:
         for name in table.order
     }
     order = pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
-    return rows.take(order)
+    # Categories numbered as they now appear: the same rows are the same bytes.
+    plain = pa.schema(
+        f.with_type(pa.string()) if pa.types.is_dictionary(f.type) else f for f in rows.schema
+    )
+    return rows.take(order).cast(plain).combine_chunks().cast(rows.schema).combine_chunks()
 
 
 def _same_but_run_id(new: pa.Table, old: pa.Table) -> bool:

@@ -85,7 +85,7 @@ def tables(out: Path) -> dict[str, bytes]:
 def rows(out: Path, table: str) -> list[Row]:
     """Rows of a table, as dicts."""
     with Warehouse(out).connect() as db:
-        result = db.execute(f'SELECT * FROM "{table}"').to_arrow_table()
+        result = db.sql(f'SELECT * FROM "{table}"').to_arrow_table()
     return sorted(result.to_pylist(), key=str)
 
 

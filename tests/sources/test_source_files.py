@@ -279,7 +279,8 @@ def test_random_bytes(put, kind):
         except SourceError as error:
             assert f"a.{kind}" in str(error)  # noqa: PT017 - reading it is right, too
         else:
-            assert len(rows) + len(broken) >= 0
+            assert all(v is None or isinstance(v, str) for row in rows for v in row.values())
+            assert all(b.reason and b.message for b in broken)
 
 
 def test_unsupported_compression(put):

@@ -134,7 +134,7 @@ def test_an_id_that_is_personal_is_masked_with_more_digits() -> None:
     assert re.fullmatch(rf"〔手机#[0-9a-f]{{{ID_DIGITS}}}〕", masked)
 
 
-@pytest.mark.parametrize("value", ["20240101000123456789", "A-17", "客户留言3", "13812345678-2"])
+@pytest.mark.parametrize("value", ["20240101000123456789", "A-17", "客户留言3"])
 def test_an_id_that_is_not_personal_stays(value: str) -> None:
     """Order numbers and other ids link rows to their source and are kept."""
     assert MASKER.mask_id(value) == value

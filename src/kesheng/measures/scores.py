@@ -71,7 +71,7 @@ UNIT = 2520
 # One polarity and one grade a (feedback, indicator): several clauses are averaged (B.0).
 PAIRS_SQL = f"""
 SELECT feedback_id, indicator::VARCHAR AS indicator, sign(sum(polarity))::BIGINT AS pol,
-       round({UNIT} * sum({graded("polarity * (2 * confidence::DOUBLE - 1)")}) / count(*))::BIGINT AS g
+       round({UNIT} * sum({graded("score::DOUBLE")}) / count(*))::BIGINT AS g
 FROM mention GROUP BY feedback_id, indicator
 """
 

@@ -47,8 +47,11 @@ class _Kept(dict[str, bool]):
     def __missing__(self, word: str) -> bool:
         plain = _WORD.fullmatch(word) is not None and word not in stop_words()
         # rjieba's dictionary knows the part of speech, whichever backend cut the text.
-        tags = [tag for _, tag in rjieba.tag(word)] if plain else ["x"]
-        self[word] = not any(tag[0] in _NO_TOPIC_TAGS for tag in tags)
+        tags = [tag for _, tag in rjieba.tag(word)] if plain else []
+        # A word that it cuts is one of the taxonomy's or the user's, and taken as it is.
+        self[word] = plain and (
+            len(tags) > 1 or tags[0] == "eng" or tags[0][0] not in _NO_TOPIC_TAGS
+        )
         return self[word]
 
 
@@ -94,6 +97,8 @@ def _name(
     topic = np.where(members.max(axis=1) > 0, members.argmax(axis=1), -1)
     sizes = np.bincount(topic[topic >= 0], minlength=members.shape[1])
     kept = [t for t in np.argsort(-sizes, kind="stable") if sizes[t] >= MIN_TEXTS_PER_TOPIC // 5]
+    if not kept:
+        return schema.TOPIC.arrow().empty_table().drop_columns(["run_id"])
     per_topic = np.vstack([np.asarray(counts[topic == t].sum(axis=0)).ravel() for t in kept])
     frequency = np.maximum(per_topic.sum(axis=0), 1)
     average = per_topic.sum() / len(kept)

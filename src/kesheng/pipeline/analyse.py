@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -26,6 +26,7 @@ from kesheng.text.segment import Tokeniser
 
 # Texts scored at a time: bounds memory (some 2 kB a text) and keeps arrays in cache.
 CHUNK = 4096
+CHUNK_CHARS = 1 << 20
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -125,6 +126,7 @@ def mention_rows(analysis: Analysis, ids: pa.Array, models: Models) -> pa.Table:
         "indicator": _category(found.indicator, [i.id for i in indicators]),
         "polarity": pa.array(found.polarity, pa.int8()),
         "confidence": pa.array(found.confidence, pa.float32()),
+        "score": pa.array(found.score, pa.float32()),
         "start": pa.array(found.start - offset, pa.int32()),
         "end": pa.array(found.end - offset, pa.int32()),
         "clause": pa.array([joined[a:b] for a, b in clauses_of], pa.string()),
@@ -148,11 +150,12 @@ def analyse(
         The rows with the analysed columns, and the mentions.
     """
     texts: list[str] = rows["text"].to_pylist()
+    defaults: list[bool] = rows["is_default_text"].to_pylist()
     ids = rows["feedback_id"].combine_chunks()
     columns: dict[str, list[pa.Array]] = {}
     mentions: list[pa.Table] = []
-    for begin in range(0, len(texts), CHUNK):
-        part = texts[begin : begin + CHUNK]
+    for begin, end in _chunks(texts):
+        part = texts[begin:end]
         analysis = score(part, models)
         scored = feedback_columns(analysis, models, settings)
         topic, similarity = topics.assign(part, models.tokeniser)
@@ -160,10 +163,13 @@ def analyse(
         scored["topic_score"] = pa.array(similarity, pa.float32())
         for name, array in scored.items():
             columns.setdefault(name, []).append(array)
-        mentions.append(mention_rows(analysis, ids.slice(begin, CHUNK), models))
+        mentions.append(mention_rows(analysis, ids.slice(begin, end - begin), models))
     for name, arrays in columns.items():
         rows = _set(rows, name, pa.chunked_array(arrays))
-    original = duplicates.find(texts, settings=settings.text)
+    own_texts = ["" if default else text for text, default in zip(texts, defaults, strict=True)]
+    # Without an id, equal rows are base, base-2 …: customers who say the same, not one twice.
+    bases = [name.partition("-")[0] for name in ids.to_pylist()]
+    original = duplicates.find(own_texts, apart=bases, settings=settings.text)
     rows = _set(rows, "duplicate_of", ids.take(pa.array(original, mask=original < 0)))
     rows = _set(rows, "model_version", _constant(models.sentiment.version, len(texts)))
     rows = _set(rows, "taxonomy_version", _constant(models.taxonomy.version, len(texts)))
@@ -171,6 +177,16 @@ def analyse(
     own = rows.filter(pc.invert(rows["is_default_text"]))["feedback_id"].combine_chunks()
     found = pa.concat_tables(mentions)
     return rows, found.filter(pc.is_in(found["feedback_id"], own))
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Begin and end of runs of texts of at most CHUNK texts and about CHUNK_CHARS characters."""
+    begin, chars = 0, 0
+    for end, text in enumerate(texts, start=1):
+        chars += len(text)
+        if end - begin == CHUNK or chars >= CHUNK_CHARS or end == len(texts):
+            yield begin, end
+            begin, chars = end, 0
 
 
 def languages(column: TextColumn) -> npt.NDArray[np.int8]:
@@ -194,9 +210,8 @@ def _sums(mask: npt.NDArray[np.bool_], column: TextColumn) -> Ints:
 
 
 def _category(codes: npt.NDArray[Any], names: Sequence[str]) -> pa.Array:
-    """A dictionary-encoded column; code -1 is null."""
-    indices = pa.array(codes.astype(np.int32), mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())).cast(pa.string())
+    """Names by their codes; code -1 is null."""
+    return pa.array(names, pa.string()).take(pa.array(codes.astype(np.int32), mask=codes < 0))
 
 
 def _constant(value: str, size: int) -> pa.Array:

@@ -142,6 +142,10 @@ def train_sentiment(labelled: Path, dev: Path, folder: Path) -> list[Row]:
     from kesheng.models import training
 
     columns = _columns(labelled, ("text", "label"))
+    if set(columns["label"]) != {0, 1}:
+        raise SourceError(
+            f"{labelled.name}: column 'label' needs both 1 (praise) and 0 (complaint)"
+        )
     model = training.train_sentiment(clean_all(columns["text"]), np.array(columns["label"]))
     figures = _sentiment_rows(_columns(dev, ("text", "label"), optional=("domain",)), model)
     card = {
@@ -170,5 +174,12 @@ def _columns(
                 f"{path.name}: no column {name!r}{nearest(name, table.column_names)}; "
                 f"columns there are: {choices(table.column_names)}"
             )
+        if name != "labels" and table[name].null_count:  # no labels is a label
+            raise SourceError(f"{path.name}: column {name!r} has nulls; remove these rows")
+    if table.num_rows == 0:
+        raise SourceError(f"{path.name}: no rows to measure by")
+    text = table["text"].type
+    if not (pa.types.is_string(text) or pa.types.is_large_string(text)):
+        raise SourceError(f"{path.name}: column 'text' holds {text}; expected string")
     present = [*needed, *(name for name in optional if name in table.column_names)]
     return {name: table[name].to_pylist() for name in present}

@@ -25,7 +25,8 @@ from kesheng.sources import files
 from kesheng.sources.batches import RawBatch
 from kesheng.sources.encoding import UNDECODABLE
 from kesheng.sources.records import Columns, Records, as_text, resolve, typed
-from kesheng.text.clean import clean_all, is_default_text
+from kesheng.text.clean import clean, clean_all, is_default_text
+from kesheng.text.column import SEPARATOR
 from kesheng.text.privacy import Pseudonymiser
 
 FLUSH_ROWS = 16_384
@@ -54,7 +55,10 @@ class Intake:
     rows_outside: int = 0
     pii_masked: int = 0
     rejected: list[dict[str, object]] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
+    skipped: list[str] = field(default_factory=list)
     guesses: list[str] = field(default_factory=list)
+    extras: set[str] = field(default_factory=set)
     undated: int = 0
     noted: int = 0
 
@@ -109,15 +113,22 @@ class Ingest:
         self._flush(buffer)
 
     def _with_columns(self) -> Iterator[tuple[RawBatch, Columns]]:
-        """Batches with the columns of their file, found at its first rows."""
-        file, columns = None, None
+        """Batches with the columns of their file, found at its first rows; new ones are added."""
+        file: str | None = None
+        columns: Columns | None = None
         for batch in files.read(self._source):
+            self.intake.files.add(batch.file)
+            if batch.skipped:
+                self.intake.skipped.append(f"{self._masked_name(batch.file)}：{batch.skipped}")
+                continue
             if batch.file != file:
                 file, columns = batch.file, None
-            if columns is None and (batch.rows or batch.columns):
-                columns = resolve(self._source, batch)
-                guesses = [g for g in columns.guessed if g not in self.intake.guesses]
+            if batch.columns and not (columns and batch.columns.keys() <= columns.names):
+                columns = resolve(self._source, batch, known=columns)
+                shown = [self._masked_name(guess) for guess in columns.guessed]
+                guesses = [g for g in shown if g not in self.intake.guesses]
                 self.intake.guesses += guesses
+                self.intake.extras |= {*columns.extra.values()}
             if columns is not None:
                 yield batch, columns
             else:
@@ -152,7 +163,10 @@ class Ingest:
         self, batch: RawBatch, records: Records, rows: list[int], texts: list[str], days: list[date]
     ) -> pa.Table:
         ids = [records.source_id[i] for i in rows]
-        masked_ids = [None if v is None else self._masker.mask_id(v) for v in ids]
+        masked_ids = [
+            None if v is None else self._masker.mask_id(clean(v), column=records.id_column)
+            for v in ids
+        ]
         first = self.intake.rows_read - len(rows)
         moments = [records.created_at[i].astimezone(UTC) for i in rows]
         keys = [
@@ -186,32 +200,46 @@ class Ingest:
         entries: list[list[tuple[str, str]]] = [[] for _ in rows]
         for name, values in records.extra.items():
             texts, masked = self._masker.mask_column(
-                name, clean_all([values[i] or "" for i in rows])
+                name,
+                clean_all([values[i] or "" for i in rows]),
+                original=records.originals[name],
             )
             self.intake.pii_masked += masked
+            shown = self._masked_name(name)
             for entry, text in zip(entries, texts, strict=True):
                 if text:
-                    entry.append((name, text[:PAYLOAD_CHARS]))
+                    entry.append((shown, text))
         noted = [
             (k, key, note) for k, i in enumerate(rows) for key, note in records.notes[i].items()
         ]
         masked_notes, _ = self._masker.mask_all([note for _, _, note in noted])
         for (k, key, _), note in zip(noted, masked_notes, strict=True):
-            entries[k].append((key, note))
+            entries[k] = [*(pair for pair in entries[k] if pair[0] != key), (key, note)]
         return entries
 
+    def _masked_name(self, name: str) -> str:
+        """A name of a column; in a file without a header it is the first customer's data."""
+        return self._masker.mask(name.replace(SEPARATOR, ""))
+
     def _payload(self, batch: RawBatch, i: int) -> str:
+        return self._shown({name: as_text(values[i]) for name, values in batch.columns.items()})
+
+    def _shown(self, cells: dict[str, str]) -> str:
         """A row as `name=value`, personal columns masked as a whole."""
-        cells = {name: as_text(values[i])[:PAYLOAD_CHARS] for name, values in batch.columns.items()}
-        return "，".join(
-            f"{name}={self._masker.mask_column(name, [text])[0][0]}"
+        # Cut well beyond what is shown, so that no number is cut where it would be seen.
+        masked = (
+            (name, self._masker.mask_column(name, clean_all([text[: 4 * PAYLOAD_CHARS]]))[0][0])
             for name, text in cells.items()
+        )
+        return "，".join(
+            f"{name}={text[:PAYLOAD_CHARS]}" if name else text[:PAYLOAD_CHARS]
+            for name, text in masked
             if text
         )
 
     def _reject_broken(self, batch: RawBatch) -> None:
         for row in batch.broken:
-            self._reject(batch.file, row.row, row.reason, row.message, row.payload)
+            self._reject(batch.file, row.row, row.reason, row.message, self._shown(row.cells))
         self.intake.rows_read += len(batch.broken)
 
     def _reject(self, file: str, row: int, reason: str, message: str, payload: str) -> None:

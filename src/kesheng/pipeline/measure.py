@@ -12,8 +12,6 @@ from kesheng.settings import Settings
 from kesheng.taxonomy import Taxonomy
 from kesheng.warehouse import Warehouse
 
-# Feedback that counts: what somebody said, and said once.
-_COUNTED = "duplicate_of IS NULL AND NOT is_default_text"
 EVIDENCE = 5
 
 
@@ -49,8 +47,7 @@ def measure(
         group = settings.measures.group
         column, arguments = _group_column(group)
         feedback = db.sql(
-            f"SELECT feedback_id, dt, source::VARCHAR AS source, {column} AS grp "
-            f"FROM feedback WHERE {_COUNTED}",
+            f"SELECT feedback_id, dt, source::VARCHAR AS source, {column} AS grp FROM counted",
             params=arguments,
         )
         facts = scores.Facts(
@@ -61,8 +58,18 @@ def measure(
     table = scores.scores(facts, periods=settings.measures.periods, group=group, run_date=run_date)
     for name, value in (("model_version", model_version), ("taxonomy_version", taxonomy.version)):
         table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
-    if table.num_rows:
-        warehouse.replace(schema.SQ_SCORES, table, run_id)
+    warehouse.replace(schema.SQ_SCORES, table, run_id)
+
+
+def of_other_versions(warehouse: Warehouse, *, model: str, taxonomy: str) -> dict[str, int]:
+    """Source → days whose feedback was analysed by another version of the models."""
+    with warehouse.connect() as db:
+        rows = db.execute(
+            "SELECT source::VARCHAR, count(DISTINCT dt) FROM feedback "
+            "WHERE model_version <> ? OR taxonomy_version <> ? GROUP BY source",
+            [model, taxonomy],
+        ).fetchall()
+    return dict(rows)
 
 
 def _group_column(group: str | None) -> tuple[str, list[str]]:
@@ -80,13 +87,12 @@ WITH pairs AS (
            m.dimension::VARCHAR AS dimension,
            arg_max(m.evidence[1], (m.confidence, m.evidence[1])) AS term,
            max(f.topic_score) AS topic_score
-    FROM mention m JOIN feedback f USING (feedback_id)
-    WHERE {_COUNTED}
+    FROM mention m JOIN counted f USING (feedback_id)
     GROUP BY ALL
 ), overall AS (
     SELECT dimension, count(*) / sum(count(*)) OVER () AS share FROM pairs GROUP BY dimension
 ), sizes AS (
-    SELECT topic_id::VARCHAR AS topic_id, count(*) AS n_topic FROM feedback WHERE {_COUNTED} GROUP BY topic_id
+    SELECT topic_id::VARCHAR AS topic_id, count(*) AS n_topic FROM counted GROUP BY topic_id
 ), by_dimension AS (
     SELECT topic_id, dimension, count(*) / sum(count(*)) OVER (PARTITION BY topic_id) AS weight,
            count(DISTINCT feedback_id) AS n_feedback

@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kesheng import schema
+from kesheng.errors import WarehouseError
 from kesheng.models.topics import TopicModel
 from kesheng.pipeline.analyse import analyse, load_models
 from kesheng.pipeline.ingest import STAGED
-from kesheng.settings import Settings
+from kesheng.settings import PrivacySettings, Settings
 from kesheng.warehouse import Warehouse, partition_days
 
 
@@ -108,8 +109,7 @@ def plan(
             [source],
         )
         changes = _Changes(db)
-    # What stays here is configuration only: the key of the pseudonyms does not travel.
-    travelling = settings.model_copy(update={"privacy": type(settings.privacy)()})
+    travelling = _travelling(settings)
     tasks = [
         PartitionTask(
             travelling, run_id, source, day, staged / f"dt={day}",
@@ -120,15 +120,38 @@ def plan(
     return SourcePlan(tasks, changes.kept, changes.updated, changes.superseded)
 
 
+def untouched(
+    warehouse: Warehouse, settings: Settings, tasks: list[PartitionTask], *, run_id: str
+) -> list[PartitionTask]:
+    """Tasks for the partitions that no task is for: they are analysed anew as they are."""
+    planned = {(task.source, task.day) for task in tasks}
+    folders = sorted((warehouse.path / schema.FEEDBACK.name).glob("source=*"))
+    return [
+        PartitionTask(
+            _travelling(settings), run_id, source, day, warehouse.staging(run_id) / "none"
+        )
+        for source in (folder.name.removeprefix("source=") for folder in folders)
+        for day in warehouse.days(source)
+        if (source, day) not in planned
+    ]
+
+
+def _travelling(settings: Settings) -> Settings:
+    """Configuration only: the key of the pseudonyms does not travel."""
+    return settings.model_copy(update={"privacy": PrivacySettings()})
+
+
 def sample(warehouse: Warehouse, run_id: str, *, size: int) -> list[str]:
-    """Up to `size` different texts that customers wrote, of all that a run staged."""
+    """Up to `size` different texts that customers wrote, in the warehouse or staged by a run."""
     files = sorted(warehouse.staging(run_id).rglob("*.parquet"))
     if not files:
         return []
     with warehouse.connect() as db:
         db.read_parquet([str(f) for f in files], hive_partitioning=False).create_view("staged")
         rows = db.execute(
-            "SELECT text FROM staged WHERE NOT is_default_text GROUP BY text "
+            "SELECT text FROM (SELECT feedback_id, text, is_default_text FROM staged UNION ALL "
+            "SELECT feedback_id, text, is_default_text FROM feedback) "
+            "WHERE NOT is_default_text GROUP BY text "
             "ORDER BY min(feedback_id), text LIMIT ?",
             [size],
         ).fetchall()
@@ -174,6 +197,10 @@ def process(task: PartitionTask) -> PartitionResult:
     """Rebuild one partition: rows that were there, rows that came, analysed together."""
     settings = task.settings
     warehouse = Warehouse(settings.warehouse.path)
+    if not warehouse.staging(task.run_id).is_dir():
+        raise WarehouseError(
+            f"{task.name}: run {task.run_id} is over; its partitions are not written"
+        )
     place: dict[str, Any] = {"source": task.source, "dt": task.day}
     rows = _merged(warehouse, task).sort_by([(c, "ascending") for c in schema.FEEDBACK.order])
     models = load_models(settings)

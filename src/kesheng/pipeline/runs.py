@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from kesheng.errors import ConservationError, KeshengError, SettingsError, choic
 from kesheng.models import topics
 from kesheng.pipeline.analyse import Models, load_models
 from kesheng.pipeline.ingest import Ingest, Intake, Window, rejected_row
-from kesheng.pipeline.measure import measure
+from kesheng.pipeline.measure import measure, of_other_versions
 from kesheng.pipeline.partitions import (
     PartitionResult,
     PartitionTask,
@@ -23,9 +24,11 @@ from kesheng.pipeline.partitions import (
     plan,
     process,
     sample,
+    untouched,
 )
 from kesheng.report import page
 from kesheng.settings import Settings
+from kesheng.text.column import SEPARATOR
 from kesheng.text.privacy import Pseudonymiser
 from kesheng.warehouse import Warehouse
 
@@ -88,6 +91,7 @@ def run(
     only: Sequence[str] = (),
     map: Mapper = in_turn,  # noqa: A002 - the name the architecture gives it
     progress: Progress = _silent,
+    wait_s: float = 0,
 ) -> RunReport:
     """Do a whole run.
 
@@ -98,6 +102,7 @@ def run(
         window: days to take.
         only: names of sources to run; none means all.
         map: applies a function to each partition, in any order, anywhere.
+        wait_s: how long to wait for another run that holds the warehouse.
         progress: called with stage, done, total (None where it is not known).
 
     Raises:
@@ -107,7 +112,7 @@ def run(
     names = _chosen(settings, only)
     models = load_models(settings)
     warehouse = Warehouse(settings.warehouse.path)
-    with warehouse.writing() as run_id:
+    with warehouse.writing(wait_s=wait_s) as run_id:
         return _Run(settings, warehouse, run_id, models, window, progress).execute(names, map)
 
 
@@ -137,9 +142,9 @@ class _Run:
         counts = {name: SourceCounts(name) for name in names}
         try:
             self._work(counts, mapper)
-        except KeshengError as error:
+        except Exception as error:
             for count in counts.values():
-                count.status, count.error = "failed", str(error)
+                count.status, count.error = "failed", _reason(error)
             self._write_ledger(list(counts.values()))
             raise
         done = list(counts.values())
@@ -150,10 +155,11 @@ class _Run:
     def _work(self, counts: dict[str, SourceCounts], mapper: Mapper) -> None:
         key = self.settings.privacy.key
         secret = key.get_secret_value().encode() if key else self.warehouse.key()
+        self.warehouse.refuse_other_key(secret)
         masker = Pseudonymiser(secret)
         intakes = {name: self._ingest(count, masker) for name, count in counts.items()}
-        self._extract_topics()
-        before = {name: self.warehouse.count(schema.FEEDBACK, name) for name in counts}
+        fresh_topics = self._extract_topics()
+        before = {name: self.warehouse.count(name) for name in counts}
         plans = {
             name: plan(
                 self.warehouse, self.settings, run_id=self.run_id, source=name,
@@ -161,7 +167,12 @@ class _Run:
             )
             for name, intake in intakes.items() if intake is not None
         }  # fmt: skip
-        self._process([task for p in plans.values() for task in p.tasks], counts, mapper)
+        tasks = [task for p in plans.values() for task in p.tasks]
+        if fresh_topics:
+            tasks += untouched(self.warehouse, self.settings, tasks, run_id=self.run_id)
+        # A row that moves to another day is written there before it is taken away here.
+        tasks.sort(key=lambda task: len(task.removed) > 0)
+        self._process(tasks, counts, mapper)
         for name, source_plan in plans.items():
             self._settle(counts[name], intakes[name], source_plan, masker)
             self._check(counts[name], before[name])
@@ -171,6 +182,16 @@ class _Run:
             self.warehouse, self.settings, self.models.taxonomy, run_id=self.run_id,
             run_date=self.started.astimezone(zone).date(), model_version=self.models.sentiment.version,
         )  # fmt: skip
+        older = of_other_versions(
+            self.warehouse,
+            model=self.models.sentiment.version,
+            taxonomy=self.models.taxonomy.version,
+        )
+        for name, days in older.items():
+            if name in counts:
+                counts[name].warnings.append(
+                    f"{days} 天的数据由其他版本的模型或指标体系算出，重读这些天可统一"
+                )
 
     def _staged(self, source: str) -> Path:
         return self.warehouse.staging(self.run_id) / f"source={source}"
@@ -186,26 +207,31 @@ class _Run:
         except KeshengError as error:
             if error.transient:
                 raise
-            count.status, count.error = "failed", str(error)
+            # It may list the columns; without a header these are a customer's data.
+            count.status, count.error = "failed", masker.mask(str(error).replace(SEPARATOR, ""))
+            shutil.rmtree(self._staged(count.source), ignore_errors=True)
             return None
         return ingest.intake
 
-    def _extract_topics(self) -> None:
-        """Extract topics in the first run that has texts enough; never again."""
+    def _extract_topics(self) -> bool:
+        """Extract topics once there are texts enough, and never again; whether it was now."""
         if self.warehouse.read(schema.TOPIC).num_rows:
-            return
+            return False
         self.progress("主题", 0, None)
         # By id, which is a hash: a fixed, fair sample, whatever order rows came in.
         texts = sample(self.warehouse, self.run_id, size=self.settings.topics.fit_texts)
         found = topics.fit(texts, tokeniser=self.models.tokeniser, settings=self.settings.topics)
         self.warehouse.replace(schema.TOPIC, found, self.run_id)
+        return bool(found.num_rows)
 
     def _process(
         self, tasks: list[PartitionTask], counts: dict[str, SourceCounts], mapper: Mapper
     ) -> None:
         for done, result in enumerate(mapper(process, tasks), start=1):
             self.progress("分析", done, len(tasks))
-            count = counts[result.source]
+            count = counts.get(result.source)
+            if count is None:  # of another source, for its topics
+                continue
             count.rows_duplicate += result.duplicates
             count.rows_default_text += result.default_texts
             count.partitions += result.changed
@@ -224,20 +250,21 @@ class _Run:
         count.rows_read, count.rows_outside = intake.rows_read, intake.rows_outside
         count.rows_kept, count.rows_updated = plan.kept, plan.updated
         count.rows_rejected, count.pii_masked = len(rejected), intake.pii_masked
-        count.warnings = _warnings(count, intake)
-        if rejected:
-            kept = self.warehouse.read(schema.REJECTED, source=count.source)
-            rows = {r["rejected_id"]: r for r in kept.drop_columns(["run_id"]).to_pylist()}
-            rows |= {str(r["rejected_id"]): r for r in rejected}
-            table = schema.REJECTED.arrow()
-            table = table.remove(table.get_field_index("run_id"))
-            merged = pa.Table.from_pylist(list(rows.values()), schema=table)
-            self.warehouse.replace(schema.REJECTED, merged, self.run_id, source=count.source)
+        count.warnings = _warnings(count, intake, self.settings.measures.group)
+        # What a file read whole held before is settled by what it holds now.
+        again = set() if self.window.since or self.window.until else intake.files
+        kept = self.warehouse.read(schema.REJECTED, source=count.source).drop_columns(["run_id"])
+        rows = {r["rejected_id"]: r for r in kept.to_pylist() if r["file"] not in again}
+        rows |= {str(r["rejected_id"]): r for r in rejected}
+        table = schema.REJECTED.arrow()
+        table = table.remove(table.get_field_index("run_id"))
+        merged = pa.Table.from_pylist(list(rows.values()), schema=table)
+        self.warehouse.replace(schema.REJECTED, merged, self.run_id, source=count.source)
 
     def _check(self, count: SourceCounts, before: int) -> None:
         """Conservation: by the counts, and by the rows that now lie in the warehouse."""
         used = count.rows_kept + count.rows_updated + count.rows_rejected
-        after = self.warehouse.count(schema.FEEDBACK, count.source)
+        after = self.warehouse.count(count.source)
         if count.rows_read != used or after != before + count.rows_kept:
             raise ConservationError(
                 f"source {count.source!r}: read {count.rows_read} != kept {count.rows_kept} + updated "
@@ -266,10 +293,19 @@ class _Run:
         return duration
 
 
-def _warnings(count: SourceCounts, intake: Intake) -> list[str]:
+def _reason(error: Exception) -> str:
+    """An error for the ledger; of one that is not ours only the kind, as it may quote data."""
+    return str(error) if isinstance(error, KeshengError) else f"defect: {type(error).__name__}"
+
+
+def _warnings(count: SourceCounts, intake: Intake, group: str | None) -> list[str]:
     found = [f"列为推测：{guess}" for guess in intake.guesses]
+    columns = {c.name for c in schema.FEEDBACK.columns} | intake.extras
+    if group is not None and group not in columns and count.rows_read:
+        found.append(f"没有分组列 {group!r}{nearest(group, intake.extras)}，未按它分组")
     if count.rows_read == 0:
         found.append("没有读到任何行")
+    found += intake.skipped
     if intake.undated:
         found.append(f"{intake.undated} 行没有可用的时间，用了文件时间")
     if intake.noted:

@@ -85,8 +85,7 @@ def _records(warehouse: Warehouse, query: str, arguments: list[Any]) -> list[dic
 _COMPLAINTS_SQL = """
 WITH counted AS (
     SELECT m.*, m.indicator::VARCHAR AS code, f.text
-    FROM mention m JOIN feedback f USING (feedback_id)
-    WHERE f.duplicate_of IS NULL AND NOT f.is_default_text
+    FROM mention m JOIN counted f USING (feedback_id)
 ), pairs AS (
     SELECT feedback_id, code, sign(sum(polarity)) AS pol FROM counted GROUP BY feedback_id, code
 ), totals AS (

@@ -22,12 +22,12 @@ class Document:
 
 @dataclass(frozen=True)
 class Broken:
-    """A row that could not be read: where, why, and what it held (not yet masked)."""
+    """A row that could not be read: where, why, and what it held by column (not yet masked)."""
 
     row: int
     reason: str
     message: str
-    payload: str
+    cells: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class RawBatch:
     rows: number of each row in the file, from 1.
     columns: name → values (str, number, datetime, None …), all of len(rows).
     broken: rows of the same stretch of the file that could not be read.
+    skipped: why this part of the source was not read at all, if so.
     """
 
     file: str
@@ -46,6 +47,7 @@ class RawBatch:
     rows: list[int]
     columns: dict[str, list[object]]
     broken: list[Broken] = field(default_factory=list)
+    skipped: str = ""
 
 
 Row = tuple[int, Sequence[object]]

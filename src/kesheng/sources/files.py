@@ -120,7 +120,7 @@ def _members(path: Path, shown: str, source: FileSource) -> Iterator[tuple[Docum
             raise SourceError(f"{shown}: {info.filename} is encrypted; unpack it first")
         found = True
         try:
-            modified = datetime(*info.date_time, tzinfo=UTC)
+            modified = datetime(*info.date_time).astimezone()
         except ValueError:  # some archivers leave the date out
             modified = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
         opener = partial(_open_member, path, info.filename)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import itertools
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,76 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kesheng.errors import SourceError
-from kesheng.sources.batches import BATCH_ROWS, Broken, Document, RawBatch, Row, batches
+from kesheng.sources.batches import BATCH_ROWS, Document, RawBatch, batches
+from kesheng.sources.delimited import read_csv, read_tsv
 from kesheng.sources.encoding import lines
 from kesheng.sources.json_files import read_json, read_jsonl
 
-# A field with more line breaks than this is a quote that was never closed.
-MAX_BREAKS_IN_FIELD = 200
-csv.field_size_limit(min(sys.maxsize, 1 << 30))
 # What openpyxl raises on a workbook whose parts are missing, cut off or not what they say.
 _XLSX_ERRORS = (
     AttributeError, KeyError, IndexError, OSError, OverflowError, SyntaxError, TypeError, ValueError,
 )  # fmt: skip
-
-
-def read_csv(document: Document, *, delimiter: str | None = None) -> Iterator[RawBatch]:
-    """Delimited text with a header line; the delimiter is found if not given."""
-    with document.open() as stream:
-        text = lines(stream, encoding=document.encoding, file=document.name)
-        first = next((line for line in text if line.strip()), None)
-        if first is None:
-            raise SourceError(f"{document.name}: the file is empty; expected a header line")
-        mark = delimiter or max(",\t;|，", key=lambda c: (first.count(c), c == ","))
-        source = _Lines(first, text)
-        reader = csv.reader(source, delimiter=mark)
-        try:
-            header = next(reader)
-            rows = _csv_rows(reader, source, len(header), mark)
-            yield from batches(header, rows, file=document.name, modified=document.modified)
-        except csv.Error as error:
-            raise SourceError(f"{document.name}, line {reader.line_num}: {error}") from error
-
-
-class _Lines:
-    """A first line and the rest; `ended` once a reader has asked for more than there are."""
-
-    def __init__(self, first: str, rest: Iterator[str]) -> None:
-        self._lines = itertools.chain([first], rest)
-        self.ended = False
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        for line in self._lines:
-            return line
-        self.ended = True
-        raise StopIteration
-
-
-def _csv_rows(reader: Any, source: _Lines, width: int, mark: str) -> Iterator[Row | Broken]:
-    number = 0
-    for fields in reader:
-        if not fields:  # a blank line is no row
-            continue
-        number += 1
-        while len(fields) > width and not fields[-1].strip():
-            fields.pop()
-        # A row is only given after the end where the reader still waited for a closing quote.
-        if source.ended or any(field.count("\n") > MAX_BREAKS_IN_FIELD for field in fields):
-            message = f"引号没有闭合（至第 {reader.line_num} 行）"
-            yield Broken(number, "unclosed_quote", message, mark.join(fields))
-        elif len(fields) > width:
-            message = f"该行有 {len(fields)} 列，表头只有 {width} 列；内容中的分隔符须加引号"
-            yield Broken(number, "too_many_fields", message, mark.join(fields))
-        else:
-            yield number, fields + [None] * (width - len(fields))
-
-
-def read_tsv(document: Document) -> Iterator[RawBatch]:
-    """Tab-separated text with a header line."""
-    return read_csv(document, delimiter="\t")
 
 
 def read_txt(document: Document) -> Iterator[RawBatch]:
@@ -97,27 +33,38 @@ def read_txt(document: Document) -> Iterator[RawBatch]:
 
 
 def read_xlsx(document: Document) -> Iterator[RawBatch]:
-    """The first sheet that holds anything; its first filled row is the header."""
+    """The first sheet that holds anything, and those with the same header (a sheet a month)."""
     with document.open() as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl remarks on styles it will not keep
         try:
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             with contextlib.closing(book):
-                yield from _sheet(book, document)
+                yield from _sheets(book, document)
         except _XLSX_ERRORS as error:
-            raise SourceError(f"{document.name}: not a readable XLSX workbook: {error}") from error
+            # Not its message: it may quote a cell.
+            kind = type(error).__name__
+            raise SourceError(f"{document.name}: not a readable XLSX workbook ({kind})") from error
 
 
-def _sheet(book: Any, document: Document) -> Iterator[RawBatch]:
+def _sheets(book: Any, document: Document) -> Iterator[RawBatch]:
+    first: list[str] | None = None
     for sheet in book.worksheets:
         rows = (row for row in sheet.iter_rows(values_only=True) if _filled(row))
-        header = next(rows, None)
-        if header is not None:
-            names = ["" if cell is None else str(cell) for cell in header]
-            numbered = enumerate((_fit(row, len(names)) for row in rows), start=1)
-            yield from batches(names, numbered, file=document.name, modified=document.modified)
-            return
-    raise SourceError(f"{document.name}: the workbook is empty; expected a header row")
+        cells = next(rows, None)
+        if cells is None:
+            continue
+        header = ["" if cell is None else str(cell) for cell in cells]
+        name = document.name if first is None else f"{document.name}/{sheet.title}"
+        first = first or header
+        if header == first:
+            numbered = enumerate((_fit(row, len(header)) for row in rows), start=1)
+            yield from batches(header, numbered, file=name, modified=document.modified)
+        else:
+            yield RawBatch(
+                name, document.modified, [], {}, skipped="表头与第一个工作表不同，未读取"
+            )
+    if first is None:
+        raise SourceError(f"{document.name}: the workbook is empty; expected a header row")
 
 
 def _filled(row: tuple[object, ...]) -> bool:

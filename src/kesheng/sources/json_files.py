@@ -36,13 +36,13 @@ def _parse(number: int, line: str) -> tuple[int, dict[str, object]] | Broken:
     try:
         return _record(number, _sound(json.loads(line), line))
     except (ValueError, RecursionError) as error:
-        return Broken(number, "bad_json", f"不是完整的 JSON：{error}", line)
+        return Broken(number, "bad_json", f"不是完整的 JSON：{error}", {"": line})
 
 
 def _record(number: int, value: object) -> tuple[int, dict[str, object]] | Broken:
     if not isinstance(value, dict):
         message = f"应为 JSON 对象，却是 {type(value).__name__}"
-        return Broken(number, "not_an_object", message, json.dumps(value, ensure_ascii=False))
+        return Broken(number, "not_an_object", message, {"": json.dumps(value, ensure_ascii=False)})
     return number, _flatten(value)
 
 

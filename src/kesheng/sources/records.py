@@ -42,7 +42,7 @@ _TIME = re.compile(
     r"\s*(Z|[+-]\d{2}:?\d{2})?"
 )
 _COMPACT = re.compile(r"((?:19|20)\d{2})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?")
-_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:星|分|颗星|stars?|/\s*\d+)?", re.IGNORECASE)
+_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:星|分|颗星|stars?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,19 @@ class Columns:
     extra: dict[str, str]
     guessed: tuple[str, ...]
 
+    @property
+    def names(self) -> set[str]:
+        """Every column seen so far, by its name in the file."""
+        return {*self.roles.values(), *self.extra}
+
 
 @dataclass(frozen=True)
 class Records:
     """A batch of typed rows; lists of equal length.
 
     created_at is aware; `dated` says whether it is the row's own (else the
-    file's). `notes` has what was found wrong with a row and is kept with it.
+    file's). `originals`: name in `extra` → name in the file; `id_column` likewise.
+    `notes` has what was found wrong with a row and is kept with it.
     """
 
     rows: list[int]
@@ -69,17 +75,23 @@ class Records:
     dated: list[bool]
     numbers: dict[str, list[float | None]]
     extra: dict[str, list[str | None]]
+    originals: dict[str, str]
+    id_column: str
     notes: list[dict[str, str]] = field(default_factory=list)
 
 
-def resolve(source: FileSource, batch: RawBatch) -> Columns:
+def resolve(source: FileSource, batch: RawBatch, *, known: Columns | None = None) -> Columns:
     """Find the columns of a file: as configured, else by their names, text also by its length.
+
+    Args:
+        known: what the file's earlier batches had; JSON keys may first come late.
 
     Raises:
         SourceError: a configured column is missing, or no text column can be found.
     """
-    names = list(batch.columns)
-    roles: dict[str, str] = {}
+    before = known or Columns({}, {}, ())
+    names = list(dict.fromkeys([*before.roles.values(), *before.extra, *batch.columns]))
+    roles = dict(before.roles)
     renamed: dict[str, str] = {}
     for role, name in source.columns.items():
         if name not in names:
@@ -91,7 +103,7 @@ def resolve(source: FileSource, batch: RawBatch) -> Columns:
             roles[role] = name
         else:
             renamed[name] = role
-    guessed = []
+    guessed = list(before.guessed)
     for role in ROLES:
         free = [n for n in names if n not in roles.values() and n not in renamed]
         guess = None if role in roles else _guess(role, free, batch)
@@ -103,7 +115,14 @@ def resolve(source: FileSource, batch: RawBatch) -> Columns:
             f"{batch.file}: no column looks like text; name it with --text or columns.text; "
             f"columns there are: {choices(names)}"
         )
-    extra = {n: renamed.get(n, n) for n in names if n not in roles.values()}
+    extra: dict[str, str] = {}
+    for name in sorted(
+        (n for n in names if n not in roles.values()), key=lambda n: n not in renamed
+    ):
+        shown = renamed.get(name, name)
+        while shown in extra.values():  # a column renamed to what another is called
+            shown += "_2"
+        extra[name] = shown
     return Columns(roles, extra, tuple(guessed))
 
 
@@ -115,7 +134,9 @@ def _guess(role: str, names: Sequence[str], batch: RawBatch) -> str | None:
     if role != "text":
         return None
     lengths = {
-        name: sum(len(v) for v in batch.columns[name] if isinstance(v, str)) for name in names
+        name: sum(len(v) for v in batch.columns[name] if isinstance(v, str))
+        for name in names
+        if name in batch.columns
     }
     best = max(lengths, key=lambda name: lengths[name], default=None)
     return best if best is not None and lengths[best] > 4 * len(batch.rows) else None
@@ -136,7 +157,7 @@ def typed(batch: RawBatch, columns: Columns, *, source: FileSource, zone: ZoneIn
         moment = read_time(raw, zone)
         created.append(moment or batch.modified)
         dated.append(moment is not None)
-        if moment is None and "time" in columns.roles:
+        if moment is None and as_text(raw):
             note["_note_time"] = f"时间无法识别（{_brief(raw)}），改用文件时间"
     numbers: dict[str, list[float | None]] = {}
     for role in ("rating", "nps", "ces", "csat"):
@@ -155,6 +176,8 @@ def typed(batch: RawBatch, columns: Columns, *, source: FileSource, zone: ZoneIn
             new: [as_text(v) or None for v in batch.columns.get(old, [None] * size)]
             for old, new in columns.extra.items()
         },
+        originals={new: old for old, new in columns.extra.items()},
+        id_column=columns.roles.get("id", ""),
         notes=notes,
     )
 
@@ -163,7 +186,9 @@ def as_text(value: object) -> str:
     """A cell as text: 13800138000.0 of a spreadsheet is 13800138000, None and NaN are ''."""
     if value is None or value != value:
         return ""
-    if isinstance(value, float | Decimal) and value % 1 == 0:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
         return str(int(value))
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace").strip()

@@ -16,32 +16,39 @@ import rensa
 from kesheng.settings import TextSettings
 from kesheng.text.column import TextColumn
 
-# 128 permutations in 32 bands of 4: a pair of similarity 0.85 is a candidate
-# with probability 1 - (1 - 0.85**4)**32 > 0.9999; each candidate is then compared exactly.
-PERMUTATIONS, BANDS, SEED = 128, 32, 20260101
+# 128 permutations in 16 bands of 8: a pair of similarity 0.85 is a candidate with
+# probability 1 - (1 - 0.85**8)**16 > 0.99, one of 0.5 with 0.06. Candidates are
+# then compared exactly.
+PERMUTATIONS, BANDS, SEED = 128, 16, 20260101
 SHINGLE = 3
 
 
-def find(texts: Sequence[str], *, settings: TextSettings) -> npt.NDArray[np.int64]:
+def find(
+    texts: Sequence[str], *, settings: TextSettings, apart: Sequence[str] | None = None
+) -> npt.NDArray[np.int64]:
     """Find for each text the first text that it repeats.
 
     Args:
         texts: cleaned texts of one partition, in the partition's order.
+        apart: rows with the same value here are known to be no duplicates of each other.
 
     Returns:
         int64, shape (len(texts),): index of the original, or -1. An original
         is never itself a duplicate.
     """
+    apart = apart or [str(i) for i in range(len(texts))]
     bare = ["".join(filter(str.isalnum, text)) for text in texts]
     original = np.full(len(texts), -1, dtype=np.int64)
     first: dict[str, int] = {}
     for i, text in enumerate(bare):
         if len(text) >= settings.exact_min_chars:
             j = first.setdefault(text, i)
-            if j != i:
+            if apart[i] != apart[j]:
                 original[i] = j
     long = [
-        i for i, text in enumerate(bare) if len(text) >= settings.near_min_chars and original[i] < 0
+        i
+        for i, text in enumerate(bare)
+        if len(text) >= settings.near_min_chars and first[text] == i
     ]
     for i, j in _near([bare[i] for i in long], settings.near_similarity):
         original[long[i]] = long[j]
@@ -59,16 +66,17 @@ def _near(texts: list[str], similarity: float) -> list[tuple[int, int]]:
     shingles = {i: {texts[i][k : k + SHINGLE] for k in range(len(texts[i]) - 2)} for i in suspects}
     # Sorted, so that the digests do not depend on Python's hash seed.
     digests = rensa.RMinHash.from_token_sets(map(sorted, shingles.values()), PERMUTATIONS, SEED)
+    # Only originals are in the index: a thousand copies are compared with one text each.
     index = rensa.RMinHashLSH(similarity, PERMUTATIONS, BANDS)
-    index.insert_many(digests)
     pairs: list[tuple[int, int]] = []
-    duplicates: set[int] = set()
-    for i, candidates in zip(suspects, index.query_all(digests), strict=True):
-        for j in sorted(suspects[c] for c in candidates if suspects[c] < i):
-            if j not in duplicates and _jaccard(shingles[i], shingles[j]) >= similarity:
-                pairs.append((i, j))
-                duplicates.add(i)
-                break
+    for i, digest in zip(suspects, digests, strict=True):
+        candidates = sorted(index.query(digest))
+        near = (j for j in candidates if _jaccard(shingles[i], shingles[j]) >= similarity)
+        found = next(near, None)
+        if found is None:
+            index.insert(i, digest)
+        else:
+            pairs.append((i, found))
     return pairs
 
 

@@ -61,6 +61,9 @@ def _at_least_three_digits(plate: str) -> bool:
 
 
 _NAME = r"(?<![A-Za-z0-9])"
+# A number starts here, and is not the end of another: 电话...139…, but not 3.139….
+_START = r"(?<!\d)(?<!\d\.)"
+_WECHAT = r"(?:微信|薇信|威信|[Ww][Ee]?[Cc]hat|VX|vx|Vx|WX|wx|V信|v信)"
 _PROVINCE = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 # Characters that stand before a place name but are not of it.
 _PLACE = r"(?:(?![我你他她它住在到去寄送从的是了给就址于把和跟往位发家])[\u4e00-\u9fff])"
@@ -106,7 +109,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "银行卡",
-        re.compile(r"(?<![\d.])[3-6]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?(?![\d.]\d|\d)"),
+        re.compile(_START + r"[3-6]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?(?![\d.]\d|\d)"),
         luhn,
     ),
     Kind(
@@ -115,14 +118,21 @@ KINDS: tuple[Kind, ...] = (
             r"(?:卡号|银行卡|储蓄卡|信用卡|账号|帐号)(?:是|为)?[:：\s]{0,3}(?P<value>\d{4}(?:[ -]?\d{4}){2,3}(?:[ -]?\d{1,4})?)(?!\d)"
         ),
     ),
-    Kind("手机", re.compile(r"(?<![\d.])(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)")),
     Kind(
-        "手机", re.compile(r"(?<![\d.])(?:(?:\+|00)?86[- ]?)?1[3-9]\d{2}[- ]\d{3}[- ]\d{4}(?!\d)")
+        "手机",
+        re.compile(_START + r"(?:(?:\+|00)?86[- ]?)?[(（]?1[3-9]\d[)）]?(?:[-. ]?\d{4}){2}(?!\d)"),
+    ),
+    Kind(
+        "手机",
+        re.compile(
+            _START
+            + r"(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:\d[-. ]\d{3}[-. ]\d{4}|[-. ]\d{3}[-. ]\d{5})(?!\d)"
+        ),
     ),
     Kind(
         "固话",
         re.compile(
-            r"(?<![\d.-])(?:(?:\+|00)86[- ]?[(（]?0?|[(（]?0)(?:10|2\d|[3-9]\d{2})[)）]?[- ]?"
+            r"(?<!\d)(?<!\d[.-])(?:(?:\+|00)86[- ]?[(（]?0?|[(（]?0)(?:10|2\d|[3-9]\d{2})[)）]?[- ]?"
             r"[2-8]\d{2,3}[- ]?\d{4}(?:(?:转|-)\d{1,5})?(?!\d)"
         ),
     ),
@@ -135,15 +145,23 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "车牌",
         re.compile(
-            rf"[{_PROVINCE}][A-HJ-NP-Za-hj-np-z][·•・. -]?[A-HJ-NP-Za-hj-np-z0-9]{{4,5}}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳](?![A-Za-z0-9])"
+            rf"[{_PROVINCE}] ?[A-HJ-NP-Za-hj-np-z][·•・. -]?[A-HJ-NP-Za-hj-np-z0-9]{{4,5}}[A-HJ-NP-Za-hj-np-z0-9挂学警港澳](?![A-Za-z0-9])"
         ),
         _at_least_three_digits,
     ),
     Kind(
         "微信",
         re.compile(
-            r"(?:微信|薇信|威信|[Ww][Ee]?[Cc]hat|VX|vx|Vx|WX|wx|V信|v信)(?:号码|号|ID|id)?(?:是|为)?[:：\s]{0,3}"
-            r"(?P<value>(?=[A-Za-z0-9_-]*[0-9_-])[A-Za-z][A-Za-z0-9_-]{5,19}|(?<=号)[A-Za-z]{6,20}|(?<=号是)[A-Za-z]{6,20}|(?<=[:：])[A-Za-z]{6,20})(?![A-Za-z0-9])"
+            rf"(?:{_WECHAT}(?:号码|号|ID|id)?|加[Vv])(?:是|为)?[:：\s]{{0,3}}"
+            r"(?P<value>(?=[A-Za-z0-9_-]*[0-9_-])[A-Za-z][A-Za-z0-9_-]{5,19})(?![A-Za-z0-9])"
+        ),
+    ),
+    # Letters alone are an account only where the words before say so: 微信 offline is none.
+    Kind(
+        "微信",
+        re.compile(
+            rf"(?:{_WECHAT}(?:号码|号|ID|id)(?:是|为)?[:：\s]{{0,3}}|{_WECHAT}\s?[:：]\s{{0,3}}|加我?的?{_WECHAT}\s?)"
+            r"(?P<value>[A-Za-z]{6,20})(?![A-Za-z0-9])"
         ),
     ),
     Kind(
@@ -176,12 +194,19 @@ KINDS: tuple[Kind, ...] = (
 )
 # A column with such a name holds a person's data whatever its values look like.
 PERSONAL_COLUMN = re.compile(
-    r"姓名|客户名|用户名|会员名|联系人|昵称|手机|电话|联系方式|身份证|证件号|银行卡|卡号|邮箱|邮件|微信|QQ|地址|住址|车牌"
-    r"|^(?:name|user_?name|customer(?:_?name)?|nick_?name|phone|mobile|tel|email|e-mail|address|id_?card|wechat|plate)$",
+    r"姓名|客户名|顾客名|患者名|用户名|会员名|车主|联系人|收货人|收件人|寄件人|昵称|手机|电话|联系方式|身份证|证件号"
+    r"|银行卡|卡号|邮箱|邮件|微信|QQ|地址|住址|车牌"
+    r"|^(?:(?:user|customer|buyer|client|member|contact|receiver|author)\.)?name$"
+    r"|(?:^|[._ -])(?:(?:user|customer|buyer|client|member|nick|full|first|last|real|contact)[_ -]?name|customer"
+    r"|contact|receiver|consignee|phone|mobile|cell|tel|telephone|e-?mail|address|id_?card|wechat|plate)(?:$|[_ -]?(?:no|number|num)$)",
     re.IGNORECASE,
 )
 _BLANKS = re.compile(r"[\s-]+")
 _COUNTRY_CODE = re.compile(r"^(?:\+|00)86[(（]?0?")
+
+
+def _bare(value: str) -> str:
+    return _BLANKS.sub("", value)
 
 
 class Pseudonymiser:
@@ -198,7 +223,7 @@ class Pseudonymiser:
         """〔kind#hex〕, equal for values that differ in blanks, dashes, brackets or case only."""
         canonical = _BLANKS.sub("", value).upper()
         if kind == "手机":
-            canonical = canonical[-11:]
+            canonical = re.sub(r"\D", "", canonical)[-11:]
         elif kind == "固话":  # (010)62345678转803, +86-10-62345678-803
             canonical = re.sub(r"\D", "", _COUNTRY_CODE.sub("0", canonical))
         elif kind == "车牌":
@@ -224,25 +249,44 @@ class Pseudonymiser:
         """Mask one cleaned text."""
         return self.mask_all([text])[0][0]
 
-    def mask_id(self, value: str) -> str:
-        """Mask a source's own row id where it is personal data as a whole, else keep it."""
+    def mask_id(self, value: str, *, column: str = "") -> str:
+        """Mask a source's own row id as a whole where it holds personal data, else keep it.
+
+        Order numbers are what ids are made of, and one in ten long numbers passes for a
+        card by chance: those two kinds are not looked for.
+        """
         for kind in KINDS:
-            match = kind.pattern.fullmatch(value)
-            if kind.name != "订单" and match and kind.accept(_BLANKS.sub("", value)):
+            match = kind.pattern.search(value)
+            if kind.name not in ("订单", "银行卡") and match and kind.accept(_bare(match[0])):
                 return self.pseudonym(kind.name, value, digits=ID_DIGITS)
+        if PERSONAL_COLUMN.search(column):
+            return self.pseudonym("编号", value, digits=ID_DIGITS)
         return value
 
-    def mask_column(self, name: str, values: Iterable[str]) -> tuple[list[str], int]:
-        """Mask a column of short values; whole values where the column's name is personal."""
+    def mask_column(
+        self, name: str, values: Iterable[str], *, original: str = ""
+    ) -> tuple[list[str], int]:
+        """Mask a column of short values; whole values where a name of it is personal.
+
+        Args:
+            name, original: what the column is called, and was called in the file.
+        """
         texts = list(values)
-        if not PERSONAL_COLUMN.search(name):
-            # Such columns repeat few values: each is looked at once.
-            different = list(dict.fromkeys(texts))
-            known = dict(zip(different, self.mask_all(different)[0], strict=True))
-            masked = [known[text] for text in texts]
+        # Such columns repeat few values: each is looked at once.
+        different = list(dict.fromkeys(texts))
+        if PERSONAL_COLUMN.search(name) or PERSONAL_COLUMN.search(original):
+            known = {text: text and self._personal(original or name, text) for text in different}
         else:
-            masked = [self.pseudonym(name, text) if text else text for text in texts]
+            known = dict(zip(different, self.mask_all(different)[0], strict=True))
+        masked = [known[text] for text in texts]
         return masked, sum(a != b for a, b in zip(texts, masked, strict=True))
+
+    def _personal(self, column: str, value: str) -> str:
+        """A personal value as a whole; a number has the pseudonym that it has in texts."""
+        for kind in KINDS:
+            if kind.pattern.fullmatch(value) and kind.accept(_bare(value)):
+                return self.pseudonym(kind.name, value)
+        return self.pseudonym(column.rpartition(".")[2], value)
 
     def _mask_once(self, texts: list[str]) -> tuple[list[str], int]:
         result, count = list(texts), 0
@@ -262,7 +306,7 @@ class Pseudonymiser:
             nonlocal found
             group = "value" if "value" in match.re.groupindex else 0
             value = match[group]
-            if not kind.accept(_BLANKS.sub("", value)):
+            if not kind.accept(_bare(value)):
                 return match[0]
             found += 1
             before = match[0][: match.start(group) - match.start()]
