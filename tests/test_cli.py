@@ -89,7 +89,7 @@ def test_run_with_wrong_column(reviews):
     """A column that is not there fails the source, naming the nearest one, with status 1."""
     result = kesheng("run", reviews, "--text", "评论内容")
     assert result.exit_code == 1
-    assert "did you mean '评价内容'" in result.output
+    assert "是否指 '评价内容'" in result.output
 
 
 def test_group(reviews):
@@ -105,7 +105,7 @@ def test_group_that_is_not_there(reviews):
     reviews.write_text(CSV.replace("星级", "门店名称"), encoding="utf-8")
     result = kesheng("run", reviews, "--group", "门店名")
     assert result.exit_code == 0
-    assert "没有分组列 '门店名'; did you mean '门店名称'" in result.output
+    assert "没有分组列 '门店名'，是否指 '门店名称'" in result.output
 
 
 def test_quiet(reviews):
@@ -122,7 +122,7 @@ def test_quiet_still_tells_errors(tmp_path):
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
-    assert "a.csv: the file is empty" in result.stderr
+    assert "a.csv：文件是空的" in result.stderr
 
 
 @pytest.fixture
@@ -174,6 +174,10 @@ def test_window_of_a_file(reviews):
         (["run", "--config", "none.toml"], "no configuration file 'none.toml'"),
         (["run", "--config", "kesheng.toml", "--source", "shp"], "did you mean 'shop'"),
         (["run", "reviews.csv", "--since", "gestern"], "does not match the format"),
+        (
+            ["run", "reviews.csv", "--since", "2026-04-02", "--until", "2026-04-01"],
+            "--since 2026-04-02 is after --until 2026-04-01",
+        ),
         (["run", "reviews.csv", "--taxonomy", "bse"], "base"),
         (["run", "reviews.csv", "--taxonomy", "none.yaml"], "none.yaml"),
         (["run", "reviews.csv", "--out", "s3://x/y"], "only local folders"),
@@ -217,7 +221,7 @@ def test_one_source_failed(config):
     result = kesheng("run", "--config", config)
     assert result.exit_code == 1
     assert "notes 失败" in result.output
-    assert "错误：no file at" in result.stderr
+    assert "错误：找不到文件" in result.stderr
     assert set(feedback(Path("tables"))) == {"E1", "E2", "E4"}
 
 

@@ -159,16 +159,36 @@ def test_environment_lies_over_the_file(toml):
         "[topics]\ncount = 7\nseed = 1\n",
         KESHENG_TOPICS__COUNT="9",
         UNRELATED__X="1",
-        KESHENG_X="2",
     )
     assert settings.topics.count == 9
     assert settings.topics.seed == 1
+
+
+def test_a_variable_without_a_section_is_an_error(toml):
+    """KESHENG_PRIVACY_KEY, one underscore short, is not silently ignored."""
+    with pytest.raises(SettingsError, match="KESHENG_PRIVACY_KEY is no setting"):
+        toml("", KESHENG_PRIVACY_KEY=SECRET)
 
 
 def test_environment_reaches_a_source(toml):
     """A variable can set a nested key of a source."""
     settings = toml("[sources.bank]\npath = 'a.csv'\n", KESHENG_SOURCES__BANK__ENCODING="gbk")
     assert settings.sources["bank"].encoding == "gbk"
+
+
+def test_variable_without_a_section(toml):
+    """A variable of ours that names no section is refused, not overlooked."""
+    with pytest.raises(SettingsError, match=r"KESHENG_KEY is no setting; .*KESHENG_SECTION__KEY"):
+        toml("", KESHENG_KEY="1")
+
+
+def test_hash_follows_the_words_of_the_user_dictionary(tmp_path):
+    """The hash changes with what the user dictionary says, not with its name."""
+    hashes = []
+    for name, words in (("a.txt", "滨河店"), ("b.txt", "滨河店"), ("b.txt", "东门店")):
+        (tmp_path / name).write_text(words, encoding="utf-8")
+        hashes.append(check({"segment": {"user_dict": str(tmp_path / name)}}).hash)
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_wrong_variable(toml):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
 import sys
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,8 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from kesheng import schema
-from kesheng.errors import WarehouseBusyError, WarehouseError
-from kesheng.warehouse import Warehouse, partition_days
+from kesheng.errors import WarehouseBusyError, WarehouseError, WarehouseIOError
+from kesheng.warehouse import Warehouse
 
 DAY = date(2026, 3, 5)
 
@@ -79,24 +81,23 @@ def test_nothing_half_written(house, monkeypatch):
 
     with monkeypatch.context() as patch, house.writing() as run_id:
         patch.setattr(os, "fsync", fails)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(WarehouseIOError, match="No space"):
             house.replace(schema.TOPIC, topics("快"), run_id)
         assert files(house.path / "topic") == before
     assert files(house.path / "topic") == before
 
 
 def test_full_disk_is_our_error(house, monkeypatch):
-    """A disk that fills up during a run is an error of ours, naming the folder."""
+    """A disk that fills up during a run is an error of ours that a retry may mend."""
 
     def fails(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fails)
-    with (
-        pytest.raises(WarehouseError, match=r"cannot write to '.*w': No space"),
-        house.writing() as r,
-    ):
-        house.replace(schema.TOPIC, topics("快"), r)
+    with house.writing() as run_id:
+        with pytest.raises(WarehouseIOError, match=r"topic/part\.parquet': No space") as caught:
+            house.replace(schema.TOPIC, topics("快"), run_id)
+        assert caught.value.transient
 
 
 def test_only_final_names_under_a_table(house):
@@ -371,12 +372,36 @@ def test_file_of_other_columns(house):
         house.read(schema.TOPIC)
 
 
-def test_count(house):
-    """Rows of one source are counted over its days, from the files alone."""
-    with house.writing() as run_id:
-        house.replace(schema.MENTION, mentions("a", "b"), run_id, source="x", dt=DAY)
-        house.replace(schema.MENTION, mentions("c"), run_id, source="x", dt=date(2026, 3, 6))
-        house.replace(schema.MENTION, mentions("d"), run_id, source="xy", dt=DAY)
-    assert house.count(schema.MENTION, "x") == 3
-    assert house.count(schema.MENTION, "nowhere") == 0
-    assert partition_days(house.path / "mention" / "source=x") == [DAY, date(2026, 3, 6)]
+def test_days(house):
+    """The days of a source are those of its folders of feedback."""
+    for name in ("source=x/dt=2026-03-06", "source=x/dt=2026-03-05", "source=xy/dt=2026-01-01"):
+        (house.path / "feedback" / name).mkdir(parents=True)
+    assert house.days("x") == [DAY, date(2026, 3, 6)]
+    assert house.days("nowhere") == []
+
+
+def test_other_key_is_refused(house):
+    """A warehouse takes the key that its first run had, and says what to do about another."""
+    with house.writing():
+        house.refuse_other_key(b"erster-schluessel-123")
+        house.refuse_other_key(b"erster-schluessel-123")
+        with pytest.raises(WarehouseError, match="another key; set KESHENG_PRIVACY__KEY") as caught:
+            house.refuse_other_key(b"zweiter-schluessel-456")
+    assert "schluessel" not in str(caught.value)
+    assert all(b"schluessel" not in data for data in files(house.path).values())
+
+
+def test_waiting_for_another_run(house):
+    """A writer that may wait gets the warehouse when the other one ends."""
+    command = [sys.executable, "-c", HOLD, str(house.path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        holder.stdout.readline()
+        timer = threading.Timer(0.3, holder.stdin.close)
+        timer.start()
+        with house.writing(wait_s=30) as run_id:
+            assert run_id == "r000001"
+        timer.join()

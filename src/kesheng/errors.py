@@ -30,7 +30,7 @@ class ArtefactError(KeshengError):
 
 
 class SourceError(KeshengError):
-    """A source cannot be read as configured."""
+    """A source cannot be read as configured. What is wrong with data is said in Chinese."""
 
 
 class WarehouseError(KeshengError):
@@ -60,7 +60,18 @@ def choices(values: Iterable[object], *, limit: int = 20) -> str:
     return shown if len(names) <= limit else f"{shown} … ({len(names)} in all)"
 
 
+def closest(name: str, allowed: Iterable[str]) -> str | None:
+    """The allowed name that is most like `name`, if one is."""
+    return next(iter(difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)), None)
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` for the closest allowed name, or ``''``."""
-    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = closest(name, allowed)
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def nearest_zh(name: str, allowed: Iterable[str]) -> str:
+    """Likewise for messages about data, which are in Chinese."""
+    close = closest(name, allowed)
+    return f"，是否指 {close!r}？" if close else ""

@@ -97,7 +97,7 @@ def test_clauses_of_one_indicator_are_averaged() -> None:
         "feedback_id": ["a", "a", "a"],
         "indicator": ["RSP.wait"] * 3,
         "polarity": pa.array([-1, -1, 1], pa.int8()),
-        "confidence": pa.array([1.0, 0.6, 1.0], pa.float32()),
+        "score": pa.array([-1.0, -0.2, 1.0], pa.float32()),
     })  # fmt: skip
     with duckdb.connect() as db:
         db.register("mention", mention)

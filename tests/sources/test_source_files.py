@@ -78,13 +78,13 @@ def test_same_name_in_two_folders(put, tmp_path):
 
 def test_nothing_there(tmp_path):
     """A pattern that matches nothing is an error that names it and says what to give."""
-    with pytest.raises(SourceError, match=r"no file at '.*nowhere.*'; give a file"):
+    with pytest.raises(SourceError, match=r"找不到文件 '.*nowhere.*'；请给出文件"):
         raw(tmp_path / "nowhere" / "*.csv")
 
 
 def test_empty_folder(tmp_path):
     """A folder without a readable file is an error, not an empty source."""
-    with pytest.raises(SourceError, match="no file at"):
+    with pytest.raises(SourceError, match="找不到文件"):
         raw(tmp_path)
 
 
@@ -124,7 +124,7 @@ def test_zip_without_dates(put):
 def test_zip_of_nothing_readable(put):
     """An archive without a readable member is an error naming it."""
     _, data = packed(b"x", "readme.md", "zip")
-    with pytest.raises(SourceError, match=r"readme\.zip: no readable file"):
+    with pytest.raises(SourceError, match=r"readme\.zip：压缩包中没有能读的文件"):
         raw(put("readme.zip", data))
 
 
@@ -135,26 +135,26 @@ def test_encrypted_zip(put):
     for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = locked.index(mark) + place
         locked[at : at + 2] = struct.pack("<H", 1)
-    with pytest.raises(SourceError, match=r"a\.zip: a\.csv is encrypted; unpack it"):
+    with pytest.raises(SourceError, match=r"a\.zip：a\.csv 已加密；请先解压"):
         raw(put("a.zip", bytes(locked)))
 
 
 def test_empty_file(put):
     """A file of 0 bytes is an error naming it."""
     for kind in ("csv", "jsonl", "xlsx", "parquet", "zip", "txt", "json", "csv.gz"):
-        with pytest.raises(SourceError, match=rf"empty\.{kind}: the file is empty"):
+        with pytest.raises(SourceError, match=rf"empty\.{kind}：文件是空的"):
             raw(put(f"empty.{kind}", b""))
 
 
 def test_blank_file(put):
     """A CSV file of nothing but blank lines is an error naming it."""
-    with pytest.raises(SourceError, match=r"a\.csv: the file is empty; expected a header"):
+    with pytest.raises(SourceError, match=r"a\.csv：文件是空的；首行应为表头"):
         raw(put("a.csv", "\n \n"))
 
 
 def test_empty_workbook(put):
     """A workbook without a filled cell is an error naming it."""
-    with pytest.raises(SourceError, match=r"a\.xlsx: the workbook is empty"):
+    with pytest.raises(SourceError, match=r"a\.xlsx：工作簿是空的"):
         raw(put("a.xlsx", workbook([[]])))
 
 
@@ -169,25 +169,25 @@ def test_picture_under_a_wrong_name(put, kind):
 
 def test_unknown_ending(put):
     """An unknown ending is an error that lists the known ones."""
-    with pytest.raises(SourceError, match=r"a\.docx: cannot tell the format.*\.csv.*\.parquet"):
+    with pytest.raises(SourceError, match=r"a\.docx：从文件名看不出格式.*\.csv.*\.parquet"):
         raw(put("a.docx", "x"))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"a": 1}', "no complete JSON array of records"),
-        ("3", "no complete JSON array of records"),
-        ('[{"text": "挺好"}, {"te', "not complete JSON"),
-        ("[{'text': 1}]", "not complete JSON"),
-        ('[{"text": "挺好"}] x', "not complete JSON"),
+        ('{"a": 1}', "没有完整的 JSON 记录数组"),
+        ("3", "没有完整的 JSON 记录数组"),
+        ('[{"text": "挺好"}, {"te', "JSON 不完整"),
+        ("[{'text': 1}]", "JSON 不完整"),
+        ('[{"text": "挺好"}] x', "JSON 不完整"),
         ("[" * 200_000, "JSON"),
         ('[{"text": "挺好", "n": ' + "9" * 5000 + "}]", "JSON"),
     ],
 )
 def test_bad_json_file(put, content, message):
     """A JSON file that is cut off or holds no records is an error naming it."""
-    with pytest.raises(SourceError, match=rf"a\.json: .*{message}"):
+    with pytest.raises(SourceError, match=rf"a\.json：.*{message}"):
         raw(put("a.json", content))
 
 
@@ -215,13 +215,13 @@ def test_broken_sheet(put):
             new.writestr(
                 info, content[: len(content) // 2] if "sheet1" in info.filename else content
             )
-    with pytest.raises(SourceError, match=r"a\.xlsx: not a readable XLSX"):
+    with pytest.raises(SourceError, match=r"a\.xlsx：不是可读的 XLSX"):
         raw(put("a.xlsx", out.getvalue()))
 
 
 def test_zip_bomb_header(put):
     """A gzip file that is not one is an error naming it."""
-    with pytest.raises(SourceError, match=r"a\.csv\.gz: damaged"):
+    with pytest.raises(SourceError, match=r"a\.csv\.gz：文件损坏"):
         raw(put("a.csv.gz", b"text\n" * 10))
 
 
@@ -229,7 +229,7 @@ def test_gzip_with_a_wrong_checksum(put):
     """A gzip file whose checksum is wrong is damaged, not read."""
     data = bytearray(gzip.compress(encoded(ROWS, "csv")))
     data[-8] ^= 0xFF
-    with pytest.raises(SourceError, match=r"a\.csv\.gz: damaged"):
+    with pytest.raises(SourceError, match=r"a\.csv\.gz：文件损坏"):
         raw(put("a.csv.gz", bytes(data)))
 
 
@@ -301,14 +301,14 @@ def test_wrong_crc_in_zip(put):
         archive.writestr("a.csv", "text\nhello\n")
     data = out.getvalue().replace(b"hello", b"hullo")
     assert zlib.crc32(b"hello") != zlib.crc32(b"hullo")
-    with pytest.raises(SourceError, match=r"a\.zip: damaged"):
+    with pytest.raises(SourceError, match=r"a\.zip：文件损坏"):
         raw(put("a.zip", data))
 
 
 def test_folder_named_like_a_file(tmp_path):
     """A folder called x.csv is searched like any folder."""
     (tmp_path / "x.csv").mkdir()
-    with pytest.raises(SourceError, match="no file at"):
+    with pytest.raises(SourceError, match="找不到文件"):
         raw(tmp_path / "x.csv")
 
 

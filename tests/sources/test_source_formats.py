@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 from source_files import ROWS, delimited, encoded, packed, parquet, raw, records, workbook
 
-from kesheng.sources import batches, formats, json_files
+from kesheng.settings import FileSource
+from kesheng.sources import batches, files, formats, json_files
 
 KINDS = ("csv", "tsv", "xlsx", "json", "json-data", "jsonl", "parquet", "txt")
 
@@ -74,7 +75,8 @@ def test_too_many_fields(put):
     """A row with more fields than the header is broken, named and kept; the others are read."""
     rows, broken = raw(put("a.csv", "id,text\n1,慢,真的慢\n2,挺快\n"))
     assert rows == [{"id": "2", "text": "挺快"}]
-    assert [(b.row, b.reason, b.payload) for b in broken] == [(1, "too_many_fields", "1,慢,真的慢")]
+    assert [(b.row, b.reason) for b in broken] == [(1, "too_many_fields")]
+    assert broken[0].cells == {"id": "1", "text": "慢", "列3": "真的慢"}
 
 
 def test_trailing_delimiters(put):
@@ -90,20 +92,28 @@ def test_too_few_fields(put):
     assert rows == [{"id": "1", "text": "挺快", "门店": None}]
 
 
-def test_unclosed_quote_in_a_long_file(put):
-    """A quote that swallows hundreds of lines makes a broken row, not one long text."""
-    lines = "".join(f"{i},第{i}位顾客说可以\n" for i in range(300))
-    rows, broken = raw(put("a.csv", f'id,text\na,"没有收尾的引号\n{lines}'))
-    assert rows == []
-    assert [(b.row, b.reason) for b in broken] == [(1, "unclosed_quote")]
+@pytest.mark.parametrize("after", [0, 1, 5, 199, 300])
+def test_unclosed_quote(put, after):
+    """A quote that is never closed costs no row: its line is read with the quote as text."""
+    lines = "".join(f"{i},第{i}位顾客说可以\n" for i in range(after))
+    rows, broken = raw(put("a.csv", f'id,text\na,挺好\nb,"没有收尾的引号\n{lines}'))
+    assert [r["id"] for r in rows] == ["a", "b", *map(str, range(after))]
+    assert rows[1]["text"].strip() == '"没有收尾的引号'
+    assert not broken
 
 
-def test_unclosed_quote_at_the_end(put):
-    """A quote still open where the file ends makes its row broken, however short the file."""
-    rows, broken = raw(put("a.csv", 'id,text\n1,挺好\n2,"没收尾\n3,这行被吞了\n'))
-    assert [r["id"] for r in rows] == ["1"]
-    assert [(b.row, b.reason) for b in broken] == [(2, "unclosed_quote")]
-    assert "这行被吞了" in broken[0].payload
+def test_two_unclosed_quotes(put):
+    """Each quote that is not closed is found, also where the next one seems to close it."""
+    rows, broken = raw(put("a.csv", 'id,text\n1,"没收尾\n2,中间\n3,"也没收尾\n4,末尾\n'))
+    assert len(rows) + len(broken) == 4
+    assert [r["id"] for r in rows] == ["1", "2", "3", "4"]
+
+
+def test_text_after_a_closing_quote(put):
+    """Text after a closing quote makes the quotes text, and costs nothing else."""
+    rows, broken = raw(put("a.csv", 'id,text\n1,"环境干净"灯光亮堂\n2,"分两行\n写的"\n'))
+    assert [r["text"] for r in rows] == ['"环境干净"灯光亮堂', "分两行\n写的"]
+    assert not broken
 
 
 def test_quote_inside_a_field(put):
@@ -190,7 +200,7 @@ def test_bad_json_line(put):
     """A cut JSON line is broken with its payload; the lines around it are read."""
     rows, broken = raw(put("a.jsonl", '{"text": "挺好"}\n{"text": "断\n{"text": "一般"}\n'))
     assert [r["text"] for r in rows] == ["挺好", "一般"]
-    assert [(b.row, b.reason, b.payload.strip()) for b in broken] == [
+    assert [(b.row, b.reason, b.cells[""].strip()) for b in broken] == [
         (2, "bad_json", '{"text": "断')
     ]
 
@@ -246,7 +256,7 @@ def test_json_in_pieces(put, monkeypatch, piece):
     rows, broken = raw(put("a.json", json.dumps(data, ensure_ascii=False)), encoding="utf-8")
     assert [r["评价内容"] for r in rows[:4]] == [r["评价内容"] for r in ROWS]
     assert rows[4]["n"] == 12
-    assert [(b.row, b.reason, b.payload) for b in broken] == [(6, "not_an_object", "12")]
+    assert [(b.row, b.reason, b.cells[""]) for b in broken] == [(6, "not_an_object", "12")]
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonl"])
@@ -297,6 +307,25 @@ def test_excel_empty_sheet_first(put):
     out = io.BytesIO()
     book.save(out)
     assert [r["text"] for r in records(put("a.xlsx", out.getvalue()))] == ["挺好", "一般"]
+
+
+def test_excel_sheets(put):
+    """Sheets with the first one's header are read on; another one is told of, not mixed in."""
+    book = openpyxl.Workbook()
+    for name, cells in (
+        ("一月", [["id", "text"], ["1", "挺好"]]),
+        ("二月", [["id", "text"], ["2", "一般"]]),
+        ("说明", [["字段", "含义"], ["id", "编号"]]),
+    ):
+        sheet = book.create_sheet(name)
+        for row in cells:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    path = put("a.xlsx", out.getvalue())
+    assert [r["id"] for r in raw(path)[0]] == ["1", "2"]
+    skipped = [b for b in files.read(FileSource(path=str(path))) if b.skipped]
+    assert [b.file for b in skipped] == ["a.xlsx/说明"]
 
 
 def test_excel_rows_wider_than_header(put):

@@ -104,7 +104,9 @@ def test_unusable_time_is_noted(put):
     assert timedelta(0) <= age < timedelta(hours=1)
 
 
-@pytest.mark.parametrize("written", ["4", "4.0", "4星", "4分", "4 星", "4颗星", "4/5", "4 stars"])
+@pytest.mark.parametrize(
+    "written", ["4", "4.0", "4星", "4分", "4 星", "4颗星", "4/5", "4 / 5", "4 stars"]
+)
 def test_ratings(put, written):
     """A rating is read with or without its unit."""
     (row,) = records(put("a.csv", f"text,rating\n挺好,{written}\n"))
@@ -120,7 +122,7 @@ def test_rating_out_of_scale(put, written):
     assert written in row["notes"]["_note_rating"]
 
 
-@pytest.mark.parametrize("written", ["很好", "五星", "N/A", "4..5"])
+@pytest.mark.parametrize("written", ["很好", "五星", "N/A", "4..5", "4/10"])
 def test_rating_not_a_number(put, written):
     """A rating that is no number is not used, and noted with what was there."""
     (row,) = records(put("a.csv", f"text,rating\n挺好,{written}\n"))
@@ -172,7 +174,7 @@ def test_longest_column_is_the_text(put):
 
 def test_no_text_column(put):
     """A file where nothing looks like text is refused, naming the columns that are there."""
-    with pytest.raises(SourceError, match=r"a\.csv.*no column looks like text.*甲, 乙"):
+    with pytest.raises(SourceError, match=r"a\.csv.*没有一列像是正文.*甲, 乙"):
         records(put("a.csv", "甲,乙\n1,2\n"))
 
 
@@ -182,7 +184,7 @@ def test_missing_configured_column(put):
     with pytest.raises(SourceError) as caught:
         records(path, columns={"text": "评论内容"})
     message = str(caught.value)
-    for part in ("a.csv", "'评论内容'", "text", "did you mean '评价内容'", "评价内容, 评价时间"):
+    for part in ("a.csv", "'评论内容'", "text", "是否指 '评价内容'", "评价内容, 评价时间"):
         assert part in message
 
 

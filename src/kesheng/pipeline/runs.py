@@ -12,7 +12,14 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from kesheng import __version__, schema
-from kesheng.errors import ConservationError, KeshengError, SettingsError, choices, nearest
+from kesheng.errors import (
+    ConservationError,
+    KeshengError,
+    SettingsError,
+    choices,
+    nearest,
+    nearest_zh,
+)
 from kesheng.models import topics
 from kesheng.pipeline.analyse import Models, load_models
 from kesheng.pipeline.ingest import Ingest, Intake, Window, rejected_row
@@ -302,7 +309,7 @@ def _warnings(count: SourceCounts, intake: Intake, group: str | None) -> list[st
     found = [f"列为推测：{guess}" for guess in intake.guesses]
     columns = {c.name for c in schema.FEEDBACK.columns} | intake.extras
     if group is not None and group not in columns and count.rows_read:
-        found.append(f"没有分组列 {group!r}{nearest(group, intake.extras)}，未按它分组")
+        found.append(f"没有分组列 {group!r}{nearest_zh(group, intake.extras)}，未按它分组")
     if count.rows_read == 0:
         found.append("没有读到任何行")
     found += intake.skipped

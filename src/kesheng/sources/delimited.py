@@ -22,7 +22,7 @@ def read_csv(document: Document, *, delimiter: str | None = None) -> Iterator[Ra
         text = lines(stream, encoding=document.encoding, file=document.name)
         first = next((line for line in text if line.strip()), None)
         if first is None:
-            raise SourceError(f"{document.name}: the file is empty; expected a header line")
+            raise SourceError(f"{document.name}：文件是空的；首行应为表头")
         mark = delimiter or max(",\t;|，", key=lambda c: (first.count(c), c == ","))
         rows = _Rows(first, text, mark).read()
         header = next(rows)

@@ -144,9 +144,7 @@ def _refuse_binary(sample: bytes, encoding: str, file: str) -> None:
         text = "".join(_decode_chunk(sample, encoding))
     strange = sum(c == UNDECODABLE or (c < " " and c not in "\t\r\n\x00\x1a\x0b\x0c") for c in text)
     if text.count("\x00") > len(text) // 3 or strange > len(text) // 20:
-        raise SourceError(
-            f"{file}: not a text file (binary data); give the right format, or remove the file"
-        )
+        raise SourceError(f"{file}：不是文本文件（是二进制数据）；请指明格式，或移走此文件")
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:

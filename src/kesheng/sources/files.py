@@ -55,9 +55,7 @@ def locate(pattern: str) -> list[Path]:
     base = _base(pattern)
     files = [p for p in found if p.is_file() and not _is_hidden(p.relative_to(base))]
     if not files:
-        raise SourceError(
-            f"no file at {pattern!r}; give a file, a folder or a glob like 'in/*.csv'"
-        )
+        raise SourceError(f"找不到文件 {pattern!r}；请给出文件、文件夹或通配符，如 'in/*.csv'")
     return files
 
 
@@ -92,7 +90,7 @@ def documents(path: Path, shown: str, source: FileSource) -> Iterator[tuple[Docu
     """The documents in one file: itself, or the members of its archive."""
     modified = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     if path.stat().st_size == 0:
-        raise SourceError(f"{shown}: the file is empty (0 bytes)")
+        raise SourceError(f"{shown}：文件是空的（0 字节）")
     if _is_zip(path):
         yield from _members(path, shown, source)
         return
@@ -102,8 +100,8 @@ def documents(path: Path, shown: str, source: FileSource) -> Iterator[tuple[Docu
     kind = source.format or _format_of(name)
     if kind is None:
         raise SourceError(
-            f"{shown}: cannot tell the format from the name; "
-            f"known endings: {choices(SUFFIXES)} (also .gz and .zip); or set format"
+            f"{shown}：从文件名看不出格式；"
+            f"认识的后缀：{choices(SUFFIXES)}（也可再加 .gz 或 .zip）；或设置 format"
         )
     yield Document(shown, modified, opener, source.encoding), kind
 
@@ -117,7 +115,7 @@ def _members(path: Path, shown: str, source: FileSource) -> Iterator[tuple[Docum
         if kind is None or _is_hidden(Path(info.filename)):
             continue
         if info.flag_bits & 1:
-            raise SourceError(f"{shown}: {info.filename} is encrypted; unpack it first")
+            raise SourceError(f"{shown}：{info.filename} 已加密；请先解压")
         found = True
         try:
             modified = datetime(*info.date_time).astimezone()
@@ -126,9 +124,7 @@ def _members(path: Path, shown: str, source: FileSource) -> Iterator[tuple[Docum
         opener = partial(_open_member, path, info.filename)
         yield Document(f"{shown}/{info.filename}", modified, opener, source.encoding), kind
     if not found:
-        raise SourceError(
-            f"{shown}: no readable file in the archive; known endings: {choices(SUFFIXES)}"
-        )
+        raise SourceError(f"{shown}：压缩包中没有能读的文件；认识的后缀：{choices(SUFFIXES)}")
 
 
 def _format_of(name: str) -> str | None:
@@ -158,12 +154,14 @@ def _edge(file: str) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError) as error:
-        raise SourceError(f"{file}: damaged or cut off: {error}; fetch the file again") from error
+        raise SourceError(f"{file}：文件损坏或不完整（{error}）；请重新获取") from error
     except pa.ArrowException as error:
-        raise SourceError(f"{file}: not a readable Parquet file: {error}") from error
+        raise SourceError(f"{file}：不是可读的 Parquet 文件（{error}）") from error
     except UnicodeError as error:
-        raise SourceError(f"{file}: {error}; set encoding to the one it is written in") from error
+        raise SourceError(
+            f"{file}：编码不对（{error}）；请把 encoding 设为文件所用的编码"
+        ) from error
     except OSError as error:
-        raise SourceError(f"{file}: cannot be read: {error.strerror or error}") from error
+        raise SourceError(f"{file}：无法读取（{error.strerror or error}）") from error
     except NotImplementedError as error:
-        raise SourceError(f"{file}: compressed in a way that is not supported: {error}") from error
+        raise SourceError(f"{file}：压缩方式不受支持（{error}）") from error

@@ -43,7 +43,7 @@ def read_xlsx(document: Document) -> Iterator[RawBatch]:
         except _XLSX_ERRORS as error:
             # Not its message: it may quote a cell.
             kind = type(error).__name__
-            raise SourceError(f"{document.name}: not a readable XLSX workbook ({kind})") from error
+            raise SourceError(f"{document.name}：不是可读的 XLSX 工作簿（{kind}）") from error
 
 
 def _sheets(book: Any, document: Document) -> Iterator[RawBatch]:
@@ -64,7 +64,7 @@ def _sheets(book: Any, document: Document) -> Iterator[RawBatch]:
                 name, document.modified, [], {}, skipped="表头与第一个工作表不同，未读取"
             )
     if first is None:
-        raise SourceError(f"{document.name}: the workbook is empty; expected a header row")
+        raise SourceError(f"{document.name}：工作簿是空的；应有表头行")
 
 
 def _filled(row: tuple[object, ...]) -> bool:

@@ -91,10 +91,10 @@ def read_json(document: Document) -> Iterator[RawBatch]:
             items = enumerate(_items(_Text(stream, document.encoding), name), start=1)
             yield from _record_batches((_record(n, item) for n, item in items), document)
         except RecursionError as error:
-            raise SourceError(f"{name}: JSON nested too deep; give flat records") from error
+            raise SourceError(f"{name}：JSON 嵌套太深；请给出平铺的记录") from error
         # UnicodeError, and the ValueError of an integer of more than 4300 digits.
         except ValueError as error:
-            raise SourceError(f"{name}: not complete JSON: {error}") from error
+            raise SourceError(f"{name}：JSON 不完整（{error}）") from error
 
 
 class _Text:
@@ -129,7 +129,7 @@ def _items(text: _Text, name: str) -> Iterator[object]:
         if end == len(text.rest):  # cut off here, or a number that may go on
             text.rest, place = text.rest[place:], 0
             if not text.more():
-                raise SourceError(f"{name}: not complete JSON: a record is cut off or malformed")
+                raise SourceError(f"{name}：JSON 不完整：有一条记录被截断或写错")
             continue
         yield _sound(item, text.rest[place:end])
         place = end
@@ -137,7 +137,7 @@ def _items(text: _Text, name: str) -> Iterator[object]:
     while text.more():
         pass
     if depth and _depth_after(text.rest, depth) != 0:
-        raise SourceError(f"{name}: not complete JSON: something is wrong after the last record")
+        raise SourceError(f"{name}：JSON 不完整：最后一条记录之后有错")
 
 
 def _decoded(text: str, place: int) -> tuple[object, int]:
@@ -166,9 +166,7 @@ def _to_records(text: _Text, name: str) -> int:
             break
     if empty and depth == 0:
         return 0
-    raise SourceError(
-        f'{name}: no complete JSON array of records; expected [{{…}}, …] or {{"data": [{{…}}]}}'
-    )
+    raise SourceError(f'{name}：没有完整的 JSON 记录数组；应为 [{{…}}, …] 或 {{"data": [{{…}}]}}')
 
 
 def _depth_after(rest: str, depth: int) -> int:

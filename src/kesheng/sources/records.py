@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from kesheng.errors import SourceError, choices, nearest
+from kesheng.errors import SourceError, choices, nearest_zh
 from kesheng.settings import ROLES, FileSource
 from kesheng.sources.batches import RawBatch
 
@@ -42,7 +42,7 @@ _TIME = re.compile(
     r"\s*(Z|[+-]\d{2}:?\d{2})?"
 )
 _COMPACT = re.compile(r"((?:19|20)\d{2})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?")
-_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:星|分|颗星|stars?)?", re.IGNORECASE)
+_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:星|分|颗星|stars?|/\s*(\d+))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ def resolve(source: FileSource, batch: RawBatch, *, known: Columns | None = None
     for role, name in source.columns.items():
         if name not in names:
             raise SourceError(
-                f"{batch.file}: no column {name!r} (for {role}){nearest(name, names)}; "
-                f"columns there are: {choices(names)}"
+                f"{batch.file}：没有列 {name!r}（用作 {role}）{nearest_zh(name, names)}"
+                f"；现有的列：{choices(names)}"
             )
         if role in ROLES:
             roles[role] = name
@@ -112,8 +112,8 @@ def resolve(source: FileSource, batch: RawBatch, *, known: Columns | None = None
             guessed.append(f"{role} = {guess!r}")
     if "text" not in roles:
         raise SourceError(
-            f"{batch.file}: no column looks like text; name it with --text or columns.text; "
-            f"columns there are: {choices(names)}"
+            f"{batch.file}：没有一列像是正文；请用 --text 或 columns.text 指明；"
+            f"现有的列：{choices(names)}"
         )
     extra: dict[str, str] = {}
     for name in sorted(
@@ -251,6 +251,9 @@ def _scaled(
     match = _NUMBER.fullmatch(text)
     if match is None:
         note[f"_note_{role}"] = f"不是数字（{_brief(text)}），未采用"
+        return None
+    if match[2] and scale and float(match[2]) != scale[1]:  # 5/10 on a scale of 1 to 5
+        note[f"_note_{role}"] = f"满分不是 {scale[1]:g}（{_brief(text)}），未采用"
         return None
     number = float(match[1])
     if scale and not scale[0] <= number <= scale[1]:
