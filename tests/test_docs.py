@@ -77,6 +77,12 @@ def test_every_column_says_in_chinese_what_it_means(table: schema.Table) -> None
 
 
 @pytest.mark.parametrize("readme", READMES)
+def test_readmes_are_finished(readme: str) -> None:
+    """No placeholder is left."""
+    assert "@@" not in read(readme)
+
+
+@pytest.mark.parametrize("readme", READMES)
 def test_links_of_the_readmes_lead_somewhere(readme: str) -> None:
     """Every relative link names a file that is there."""
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", read(readme))

@@ -59,31 +59,39 @@ class Warehouse:
             WarehouseBusyError: another run holds it.
             WarehouseError: the folder cannot be written.
         """
-        lock = self._acquire(wait_s)
+        with self._writable():
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = self._acquire(wait_s)
         try:
-            shutil.rmtree(self.path / STAGING, ignore_errors=True)
-            run_id = self._next_run_id()
-            self.staging(run_id).mkdir(parents=True)
+            with self._writable():
+                shutil.rmtree(self.path / STAGING, ignore_errors=True)
+                run_id = self._next_run_id()
+                self.staging(run_id).mkdir(parents=True)
             yield run_id
         finally:
             shutil.rmtree(self.path / STAGING, ignore_errors=True)
             lock.release()
 
     def _acquire(self, wait_s: float) -> BaseFileLock:
+        lock = FileLock(self.path / LOCK, timeout=wait_s)
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / LOCK, timeout=wait_s)
             lock.acquire()
         except Timeout as error:
             raise WarehouseBusyError(
                 f"another run is writing to {str(self.path)!r}; wait for it or use another folder"
             ) from error
+        return lock
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        """Translate what the system says of a folder that cannot be written."""
+        try:
+            yield
         except OSError as error:
             raise WarehouseError(
                 f"cannot write to {str(self.path)!r}: {error.strerror}; "
                 "choose a folder you may write to (--out or warehouse.path)"
             ) from error
-        return lock
 
     def _next_run_id(self) -> str:
         numbers = [
@@ -100,13 +108,14 @@ class Warehouse:
     def key(self) -> bytes:
         """The warehouse's own key for pseudonyms; made once, readable by its owner only."""
         path = self.path / KEY
-        if not path.exists():
-            fresh = self.path / STAGING / secrets.token_hex(8)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_hex(32).encode())
-            fresh.rename(path)  # whole or not at all
-        return path.read_bytes()
+        with self._writable():
+            if not path.exists():
+                fresh = self.path / STAGING / secrets.token_hex(8)
+                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(secrets.token_hex(32).encode())
+                fresh.rename(path)  # whole or not at all
+            return path.read_bytes()
 
     def refuse_other_key(self, key: bytes) -> None:
         """Check that a key is the one this warehouse's pseudonyms were made with.

@@ -45,11 +45,13 @@ def facts(rows: list[tuple[str, str, float]], *, branch: dict[str, str] | None =
 
 
 def cells(of: Facts, **options: object) -> pd.DataFrame:
+    """`sq_scores` of facts, over everything unless told otherwise."""
     settings = {"periods": ["all"], "group": None, "run_date": DAY} | options
     return scores.scores(of, **settings).to_pandas()  # type: ignore[arg-type]
 
 
 def one(of: Facts, dimension: str) -> pd.Series:
+    """The row of one dimension over everything."""
     table = cells(of)
     return table[(table["dimension"] == dimension) & (table["group_type"] == "all")].iloc[0]
 

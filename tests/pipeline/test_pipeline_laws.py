@@ -22,7 +22,7 @@ from kesheng.sources import batches, formats, json_files
 from kesheng.warehouse import Warehouse
 
 QUICK = hypothesis_settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # a run is too slow to shrink by

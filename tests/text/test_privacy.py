@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kesheng.text.clean import clean
-from kesheng.text.privacy import ID_DIGITS, Pseudonymiser, luhn, resident_id
+from kesheng.text.personal import luhn, resident_id
+from kesheng.text.privacy import ID_DIGITS, Pseudonymiser
 
 MASKER = Pseudonymiser(b"a key for the tests")
 OTHER = Pseudonymiser(b"quite another key")

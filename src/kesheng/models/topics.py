@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -35,24 +36,21 @@ MIN_TEXTS_PER_TOPIC = 30
 
 def words(texts: Sequence[str], tokeniser: Tokeniser) -> list[list[str]]:
     """Topic words of each text: no stop words, numbers, punctuation or pseudonyms."""
-    kept = _Kept()
     return [
-        [word for word in tokeniser.cut(_PSEUDONYM.sub(" ", text)) if kept[word]] for text in texts
+        [word for word in tokeniser.cut(_PSEUDONYM.sub(" ", text)) if is_topic_word(word)]
+        for text in texts
     ]
 
 
-class _Kept(dict[str, bool]):
-    """Which words are topic words; each word is looked at once."""
-
-    def __missing__(self, word: str) -> bool:
-        plain = _WORD.fullmatch(word) is not None and word not in stop_words()
-        # rjieba's dictionary knows the part of speech, whichever backend cut the text.
-        tags = [tag for _, tag in rjieba.tag(word)] if plain else []
-        # A word that it cuts is one of the taxonomy's or the user's, and taken as it is.
-        self[word] = plain and (
-            len(tags) > 1 or tags[0] == "eng" or tags[0][0] not in _NO_TOPIC_TAGS
-        )
-        return self[word]
+@lru_cache(maxsize=1 << 18)
+def is_topic_word(word: str) -> bool:
+    """Whether a word can name a topic."""
+    if _WORD.fullmatch(word) is None or word in stop_words():
+        return False
+    # rjieba's dictionary knows the part of speech, whichever backend cut the text. A word
+    # that it cuts is one of the taxonomy's or the user's, and taken as it is.
+    tags = [tag for _, tag in rjieba.tag(word)]
+    return len(tags) > 1 or tags[0] == "eng" or tags[0][0] not in _NO_TOPIC_TAGS
 
 
 def fit(texts: Sequence[str], *, tokeniser: Tokeniser, settings: TopicSettings) -> pa.Table:

@@ -5,8 +5,9 @@ mapped: in turn, over processes, as Prefect tasks, on a cluster.
 """
 
 from kesheng.pipeline.ingest import Window
+from kesheng.pipeline.ledger import SourceCounts
 from kesheng.pipeline.partitions import PartitionResult, PartitionTask, process
-from kesheng.pipeline.runs import RunReport, SourceCounts, run
+from kesheng.pipeline.runs import RunReport, run
 
 __all__ = [
     "PartitionResult", "PartitionTask", "RunReport", "SourceCounts", "Window", "process", "run",

@@ -18,11 +18,11 @@ from kesheng.errors import (
     SettingsError,
     choices,
     nearest,
-    nearest_zh,
 )
 from kesheng.models import topics
 from kesheng.pipeline.analyse import Models, load_models
 from kesheng.pipeline.ingest import Ingest, Intake, Window, rejected_row
+from kesheng.pipeline.ledger import SourceCounts, reason, warnings_of
 from kesheng.pipeline.measure import measure, of_other_versions
 from kesheng.pipeline.partitions import (
     PartitionResult,
@@ -43,25 +43,6 @@ Mapper = Callable[
     [Callable[[PartitionTask], PartitionResult], Sequence[PartitionTask]], Iterable[PartitionResult]
 ]
 Progress = Callable[[str, int, int | None], None]
-
-
-@dataclass
-class SourceCounts:
-    """What became of the rows of one source. rows_read = kept + updated + rejected."""
-
-    source: str
-    status: str = "completed"
-    error: str | None = None
-    rows_read: int = 0
-    rows_kept: int = 0
-    rows_updated: int = 0
-    rows_rejected: int = 0
-    rows_outside: int = 0
-    rows_duplicate: int = 0
-    rows_default_text: int = 0
-    pii_masked: int = 0
-    partitions: int = 0
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -151,7 +132,7 @@ class _Run:
             self._work(counts, mapper)
         except Exception as error:
             for count in counts.values():
-                count.status, count.error = "failed", _reason(error)
+                count.status, count.error = "failed", reason(error)
             self._write_ledger(list(counts.values()))
             raise
         done = list(counts.values())
@@ -257,7 +238,7 @@ class _Run:
         count.rows_read, count.rows_outside = intake.rows_read, intake.rows_outside
         count.rows_kept, count.rows_updated = plan.kept, plan.updated
         count.rows_rejected, count.pii_masked = len(rejected), intake.pii_masked
-        count.warnings = _warnings(count, intake, self.settings.measures.group)
+        count.warnings = warnings_of(count, intake, self.settings.measures.group)
         # What a file read whole held before is settled by what it holds now.
         again = set() if self.window.since or self.window.until else intake.files
         kept = self.warehouse.read(schema.REJECTED, source=count.source).drop_columns(["run_id"])
@@ -298,25 +279,3 @@ class _Run:
         table = pa.Table.from_pylist(rows, schema=schema.RUN.arrow())
         self.warehouse.replace(schema.RUN, table, self.run_id, name=self.run_id)
         return duration
-
-
-def _reason(error: Exception) -> str:
-    """An error for the ledger; of one that is not ours only the kind, as it may quote data."""
-    return str(error) if isinstance(error, KeshengError) else f"defect: {type(error).__name__}"
-
-
-def _warnings(count: SourceCounts, intake: Intake, group: str | None) -> list[str]:
-    found = [f"列为推测：{guess}" for guess in intake.guesses]
-    columns = {c.name for c in schema.FEEDBACK.columns} | intake.extras
-    if group is not None and group not in columns and count.rows_read:
-        found.append(f"没有分组列 {group!r}{nearest_zh(group, intake.extras)}，未按它分组")
-    if count.rows_read == 0:
-        found.append("没有读到任何行")
-    found += intake.skipped
-    if intake.undated:
-        found.append(f"{intake.undated} 行没有可用的时间，用了文件时间")
-    if intake.noted:
-        found.append(f"{intake.noted} 行有读入说明（extra 中 _note 开头）")
-    if count.rows_rejected:
-        found.append(f"{count.rows_rejected} 行被拒绝，见 rejected 表")
-    return found
