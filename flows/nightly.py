@@ -38,9 +38,9 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from kesheng import pipeline  # noqa: E402
+from kesheng.configuration import load  # noqa: E402
 from kesheng.errors import KeshengError  # noqa: E402
 from kesheng.report import console as report  # noqa: E402
-from kesheng.settings import load  # noqa: E402
 
 CONFIG = "kesheng.toml"
 # An analyst's run may hold the warehouse when the night comes.

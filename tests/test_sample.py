@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from kesheng import pipeline
-from kesheng.settings import load
+from kesheng.configuration import load
 
 ROOT = Path(__file__).resolve().parents[1]
 

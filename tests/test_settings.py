@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from kesheng.configuration import check, load, of_file
 from kesheng.errors import SettingsError
-from kesheng.settings import Settings, check, load, of_file
+from kesheng.settings import Settings
 
 SECRET = "wode-miyao-0123456789"
 

@@ -105,12 +105,12 @@ def _settings(
             raise SettingsError(
                 f"{', '.join(given)}: only with a FILE; with --config, write it in {config.name}"
             )
-        from kesheng.settings import load
+        from kesheng.configuration import load
 
         return load(config)
     if source:
         raise SettingsError("--source: only with --config")
-    from kesheng.settings import of_file
+    from kesheng.configuration import of_file
 
     columns = {"text": "text", "id_": "id", "time": "time", "rating": "rating"}
     named = {role: options[name] for name, role in columns.items() if options[name] is not None}
@@ -153,9 +153,9 @@ def explain(text: str, as_json: bool, taxonomy: str) -> None:
     """Show what one TEXT becomes: cleaned text, words, clauses, scores, mentions and why."""
     from rich.console import Console
 
+    from kesheng.configuration import check
     from kesheng.pipeline.explain import explain as explained
     from kesheng.report.explanation import show
-    from kesheng.settings import check
 
     settings = check({"aspects": {"taxonomy": taxonomy}})
     result = explained(text, settings)
@@ -182,8 +182,8 @@ def evaluate(what: str, labelled: Path, backend: str, taxonomy: str) -> None:
     """
     from rich.console import Console
 
+    from kesheng.configuration import check
     from kesheng.pipeline import evaluation
-    from kesheng.settings import check
 
     settings = check({"aspects": {"taxonomy": taxonomy}, "sentiment": {"backend": backend}})
     measure = {"sentiment": evaluation.sentiment, "mentions": evaluation.mentions}[what]

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from kesheng import pipeline, schema
+from kesheng.configuration import check
 from kesheng.pipeline import RunReport
-from kesheng.settings import Settings, check
+from kesheng.settings import Settings
 from kesheng.warehouse import Warehouse
 
 KEY = "eine-feste-probe-0123456789"

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from small_runs import TEXTS, balanced, ledger, row, rows, run, settings, tables, write_csv
 
 from kesheng import pipeline
+from kesheng.configuration import check
 from kesheng.errors import ConservationError
 from kesheng.pipeline import analyse, ingest
-from kesheng.settings import check
 from kesheng.sources import batches, formats, json_files
 from kesheng.warehouse import Warehouse
 

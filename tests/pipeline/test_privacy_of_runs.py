@@ -15,9 +15,9 @@ from small_runs import KEY, run, settings, write_csv
 from small_runs import row as make_row
 
 from kesheng import pipeline
+from kesheng.configuration import load
 from kesheng.pipeline import ingest
 from kesheng.report import console
-from kesheng.settings import load
 from kesheng.sources import batches, files, formats, json_files
 from kesheng.sources.records import as_text
 from kesheng.text.privacy import Pseudonymiser

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from kesheng import pipeline
+from kesheng.configuration import check
 from kesheng.pipeline.explain import explain
 from kesheng.report import console, explanation, findings, page
-from kesheng.settings import check
 from kesheng.warehouse import Warehouse
 
 # Each complains, so that its clause is shown as an example.
