@@ -136,19 +136,29 @@ class Warehouse:
             )
 
     def replace(
-        self, table: Table, rows: pa.Table, run_id: str, *, name: str = "part", **partition: Any
+        self,
+        table: Table,
+        rows: pa.Table,
+        run_id: str,
+        *,
+        name: str = "part",
+        keep_empty: bool = False,
+        **partition: Any,
     ) -> bool:
         """Put `rows` in place of one file of a table, whole and at once.
 
         `run_id` is filled in. A file that would say the same stays untouched,
-        so a re-run on the same input changes nothing, run_id included. No rows:
-        the file goes.
+        so a re-run on the same input changes nothing, run_id included.
+
+        Args:
+            keep_empty: without rows, leave a file that says so (readers of the
+                table find its columns) instead of none.
 
         Returns:
             Whether anything changed.
         """
         target = self.file(table, name=name, **partition)
-        if rows.num_rows == 0:
+        if rows.num_rows == 0 and not keep_empty:
             existed = target.exists()
             target.unlink(missing_ok=True)
             return existed

@@ -6,10 +6,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import duckdb
 import pytest
 from small_runs import TEXTS, row, rows, run, settings, write_csv
 
-from kesheng import pipeline
+from kesheng import pipeline, schema
 from kesheng.errors import WarehouseError
 from kesheng.pipeline import PartitionTask, process
 
@@ -130,3 +131,14 @@ def test_rows_of_another_version_are_named(tmp_path, monkeypatch):
     aspects = other.aspects.model_copy(update={"taxonomy": str(taxonomy)})
     report = pipeline.run(other.model_copy(update={"aspects": aspects}))
     assert any("其他版本" in w for w in report.counts[0].warnings)
+
+
+def test_every_table_can_be_queried_when_it_is_empty(tmp_path):
+    """A reader finds files of all eight tables after any run, also where nothing is in them."""
+    run(tmp_path / "out", bank=write_csv(tmp_path / "a.csv", [row(1, "嗯")]))
+    for table in schema.TABLES:
+        files = list((tmp_path / "out" / table).rglob("*.parquet"))
+        assert files, table
+        with duckdb.connect() as db:
+            names = db.read_parquet([str(f) for f in files], hive_partitioning=True).columns
+        assert set(names) == {c.name for c in schema.TABLES[table].columns}

@@ -43,7 +43,7 @@ def measure(
     warehouse.replace(schema.DIMENSION, views, run_id)
     with warehouse.connect() as db:
         by_topic = db.sql(_TOPIC_DIMENSION_SQL).to_arrow_table()
-        warehouse.replace(schema.TOPIC_DIMENSION, by_topic, run_id)
+        warehouse.replace(schema.TOPIC_DIMENSION, by_topic, run_id, keep_empty=True)
         group = settings.measures.group
         column, arguments = _group_column(group)
         feedback = db.sql(
@@ -58,7 +58,9 @@ def measure(
     table = scores.scores(facts, periods=settings.measures.periods, group=group, run_date=run_date)
     for name, value in (("model_version", model_version), ("taxonomy_version", taxonomy.version)):
         table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
-    warehouse.replace(schema.SQ_SCORES, table, run_id)
+    if table.num_rows == 0:
+        table = schema.SQ_SCORES.arrow().empty_table()
+    warehouse.replace(schema.SQ_SCORES, table, run_id, keep_empty=True)
 
 
 def of_other_versions(warehouse: Warehouse, *, model: str, taxonomy: str) -> dict[str, int]:

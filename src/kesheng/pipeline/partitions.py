@@ -210,7 +210,9 @@ def process(task: PartitionTask) -> PartitionResult:
     else:
         feedback, mentions = rows, schema.MENTION.arrow().empty_table()
     changed = warehouse.replace(schema.FEEDBACK, feedback, task.run_id, **place)
-    changed |= warehouse.replace(schema.MENTION, mentions, task.run_id, **place)
+    changed |= warehouse.replace(
+        schema.MENTION, mentions, task.run_id, keep_empty=feedback.num_rows > 0, **place
+    )
     linked = feedback["duplicate_of"].null_count if feedback.num_rows else 0
     return PartitionResult(
         source=task.source,

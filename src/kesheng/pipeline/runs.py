@@ -209,7 +209,7 @@ class _Run:
         # By id, which is a hash: a fixed, fair sample, whatever order rows came in.
         texts = sample(self.warehouse, self.run_id, size=self.settings.topics.fit_texts)
         found = topics.fit(texts, tokeniser=self.models.tokeniser, settings=self.settings.topics)
-        self.warehouse.replace(schema.TOPIC, found, self.run_id)
+        self.warehouse.replace(schema.TOPIC, found, self.run_id, keep_empty=True)
         return bool(found.num_rows)
 
     def _process(
@@ -247,7 +247,9 @@ class _Run:
         table = schema.REJECTED.arrow()
         table = table.remove(table.get_field_index("run_id"))
         merged = pa.Table.from_pylist(list(rows.values()), schema=table)
-        self.warehouse.replace(schema.REJECTED, merged, self.run_id, source=count.source)
+        self.warehouse.replace(
+            schema.REJECTED, merged, self.run_id, keep_empty=True, source=count.source
+        )
 
     def _check(self, count: SourceCounts, before: int) -> None:
         """Conservation: by the counts, and by the rows that now lie in the warehouse."""
