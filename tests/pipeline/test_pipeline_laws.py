@@ -18,7 +18,7 @@ from kesheng import pipeline
 from kesheng.configuration import check
 from kesheng.errors import ConservationError
 from kesheng.pipeline import analyse, ingest
-from kesheng.sources import batches, formats, json_files
+from kesheng.sources import batches, formats
 from kesheng.warehouse import Warehouse
 
 QUICK = hypothesis_settings(
@@ -39,7 +39,7 @@ ROW = st.one_of(
 
 def small_batches(patch: pytest.MonkeyPatch, size: int) -> None:
     """Read, stage and score a few rows at a time."""
-    for module in (batches, formats, json_files):
+    for module in (batches, formats):
         patch.setattr(module, "BATCH_ROWS", size)
     patch.setattr(ingest, "FLUSH_ROWS", size)
     patch.setattr(analyse, "CHUNK", size)

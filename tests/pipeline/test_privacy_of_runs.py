@@ -18,7 +18,7 @@ from kesheng import pipeline
 from kesheng.configuration import load
 from kesheng.pipeline import ingest
 from kesheng.report import console
-from kesheng.sources import batches, files, formats, json_files
+from kesheng.sources import batches, files, formats
 from kesheng.sources.records import as_text
 from kesheng.text.privacy import Pseudonymiser
 
@@ -164,4 +164,4 @@ def test_the_key_does_not_travel(tmp_path):
 
 def test_modules_read_in_batches():
     """The three readers share one batch size, which the laws make small."""
-    assert batches.BATCH_ROWS == formats.BATCH_ROWS == json_files.BATCH_ROWS
+    assert batches.BATCH_ROWS == formats.BATCH_ROWS

@@ -39,7 +39,7 @@ def test_a_failed_partition_loses_no_moved_row(tmp_path):
         def work(task):
             if task.day == date(2026, 3, 11):
                 raise WarehouseError("the disk is full")
-            time.sleep(0.2)
+            time.sleep(0.2)  # so that the failure comes while these still run
             return function(task)
 
         with ThreadPoolExecutor(4) as pool:

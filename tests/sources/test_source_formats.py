@@ -376,5 +376,4 @@ def test_batches(put, monkeypatch, kind):
     whole = records(path)
     monkeypatch.setattr(formats, "BATCH_ROWS", 1)
     monkeypatch.setattr(batches, "BATCH_ROWS", 1)
-    monkeypatch.setattr(json_files, "BATCH_ROWS", 1)
     assert records(path) == whole

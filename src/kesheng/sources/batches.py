@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 BATCH_ROWS = 4096
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,24 +59,29 @@ def batches(
 ) -> Iterator[RawBatch]:
     """Group rows of a table with a fixed header into batches."""
     names = unique_names(header)
-    good: list[Row] = []
-    broken: list[Broken] = []
-
-    def batch() -> RawBatch:
+    for good, broken in grouped(rows):
         columns: dict[str, list[object]] = {
             name: [values[i] for _, values in good] for i, name in enumerate(names)
         }
-        return RawBatch(file, modified, [number for number, _ in good], columns, broken)
+        yield RawBatch(file, modified, [number for number, _ in good], columns, broken)
 
+
+def grouped(rows: Iterable[T | Broken]) -> Iterator[tuple[list[T], list[Broken]]]:
+    """Rows in stretches of BATCH_ROWS, the readable ones apart from the broken ones.
+
+    The last stretch may be empty: a file without rows still has a header to look at.
+    """
+    good: list[T] = []
+    broken: list[Broken] = []
     for row in rows:
         if isinstance(row, Broken):
             broken.append(row)
         else:
             good.append(row)
         if len(good) + len(broken) >= BATCH_ROWS:
-            yield batch()
+            yield good, broken
             good, broken = [], []
-    yield batch()
+    yield good, broken
 
 
 def unique_names(header: Sequence[str]) -> list[str]:

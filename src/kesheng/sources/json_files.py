@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from kesheng.errors import SourceError
-from kesheng.sources.batches import BATCH_ROWS, Broken, Document, RawBatch
+from kesheng.sources.batches import Broken, Document, RawBatch, grouped
 from kesheng.sources.encoding import detect, lines
 
 # Not ijson: it dies of an integer of 4301 digits, quotes data in its errors, and
@@ -64,23 +64,10 @@ def _record_batches(
     records: Iterator[tuple[int, dict[str, object]] | Broken], document: Document
 ) -> Iterator[RawBatch]:
     """Group records, whose keys may differ, into batches with the union of their keys."""
-    good: list[tuple[int, dict[str, object]]] = []
-    broken: list[Broken] = []
-
-    def batch() -> RawBatch:
+    for good, broken in grouped(records):
         names = dict.fromkeys(key for _, record in good for key in record)
         columns = {name: [record.get(name) for _, record in good] for name in names}
-        return RawBatch(document.name, document.modified, [n for n, _ in good], columns, broken)
-
-    for record in records:
-        if isinstance(record, Broken):
-            broken.append(record)
-        else:
-            good.append(record)
-        if len(good) + len(broken) >= BATCH_ROWS:
-            yield batch()
-            good, broken = [], []
-    yield batch()
+        yield RawBatch(document.name, document.modified, [n for n, _ in good], columns, broken)
 
 
 def read_json(document: Document) -> Iterator[RawBatch]:
