@@ -15,13 +15,20 @@ from typing import Any
 
 # Defaults for a machine without a Prefect server, set before prefect is
 # imported: its embedded server needs more than the 20 s it is given when its
-# database is new, calls home, and logs what only its developers can use.
-# Whoever has set one of these, or PREFECT_API_URL, keeps his own.
+# database is new, calls home, and logs what only its developers can use. It is
+# killed when the flow is done; a service that writes to its database then prints
+# a traceback (the recorder of task runs, one run in six on a busy machine), so
+# those that only keep a diary of the embedded server are off, and its libraries,
+# which log to the root logger, are silent. A server of one's own has settings of
+# its own. Whoever has set one of these, or PREFECT_API_URL, keeps his own.
 for _name, _value in {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",

@@ -22,7 +22,12 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 @pytest.fixture(scope="module")
 def nightly() -> Iterator[ModuleType]:
-    """The flow's module, with a Prefect server of the tests' own behind it."""
+    """The flow's module, with a Prefect server of the tests' own behind it.
+
+    That server records task runs, which the flow's own defaults would not.
+    """
+    before = dict(os.environ)
+    os.environ["PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED"] = "true"
     spec = importlib.util.spec_from_file_location("nightly_flow", FLOW)
     assert spec is not None
     assert spec.loader is not None
@@ -33,6 +38,8 @@ def nightly() -> Iterator[ModuleType]:
 
     with prefect_test_harness(server_startup_timeout=120):
         yield module
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
 
 
 def write_config(folder: Path, *, path: str = "in.csv") -> Path:
@@ -125,11 +132,11 @@ def test_only_transient_errors_are_tried_again(nightly: ModuleType) -> None:
 
 def test_flow_for_real_on_the_sample(tmp_path: Path) -> None:
     """What `make run` does: a process with no server configured ends clean and balanced."""
-    environment = os.environ | {
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    environment = inherited | {
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "KESHENG_WAREHOUSE__PATH": str(tmp_path / "out"),
     }
-    environment.pop("PREFECT_API_URL", None)
     done = subprocess.run(
         [sys.executable, str(FLOW), str(ROOT / "kesheng.toml")],
         env=environment, capture_output=True, text=True, timeout=300, check=False,
