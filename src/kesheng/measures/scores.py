@@ -184,7 +184,9 @@ def _aggregate(facts: Facts, periods: Sequence[str], group: str | None) -> pd.Da
         for period in periods
         for name, column in groups.items()
     )
-    with duckdb.connect(config={"memory_limit": "512MB"}) as db:
+    with duckdb.connect(
+        config={"memory_limit": "512MB", "preserve_insertion_order": "false"}
+    ) as db:
         db.register("feedback", facts.feedback)
         db.register("pairs", facts.pairs)
         db.register("views", facts.views)

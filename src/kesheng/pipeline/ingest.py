@@ -25,7 +25,7 @@ from kesheng.sources import files
 from kesheng.sources.batches import RawBatch
 from kesheng.sources.encoding import UNDECODABLE
 from kesheng.sources.records import Columns, Records, as_text, resolve, typed
-from kesheng.text.clean import clean, clean_all, is_default_text
+from kesheng.text.clean import clean_all, is_default_text
 from kesheng.text.column import SEPARATOR
 from kesheng.text.privacy import Pseudonymiser
 
@@ -164,8 +164,8 @@ class Ingest:
     ) -> pa.Table:
         ids = [records.source_id[i] for i in rows]
         masked_ids = [
-            None if v is None else self._masker.mask_id(clean(v), column=records.id_column)
-            for v in ids
+            None if own is None else self._masker.mask_id(cleaned, column=records.id_column)
+            for own, cleaned in zip(ids, clean_all([own or "" for own in ids]), strict=True)
         ]
         first = self.intake.rows_read - len(rows)
         moments = [records.created_at[i].astimezone(UTC) for i in rows]

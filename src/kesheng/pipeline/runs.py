@@ -165,6 +165,8 @@ class _Run:
             self._settle(counts[name], intakes[name], source_plan, masker)
             self._check(counts[name], before[name])
         self.progress("指标", 0, None)
+        # Measuring takes the most memory of all: what the partitions are done with goes back first.
+        pa.default_memory_pool().release_unused()
         zone = ZoneInfo(self.settings.warehouse.timezone)
         measure(
             self.warehouse, self.settings, self.models.taxonomy, run_id=self.run_id,
