@@ -172,6 +172,23 @@ def test_longest_column_is_the_text(put):
     assert [r["text"] for r in records(path)] == ["接待的小伙子讲得很清楚", "等叫号等到快下班"]
 
 
+def test_times_and_codes_are_no_text(put):
+    """A column of times, or of codes, is not taken for the text, however short the texts are."""
+    rows = "编号,时间,单据码,用户说了啥\n1,2026-04-01 10:00,c0ffee-77ab-99ab-12cd,服务态度差\n"
+    (found,) = records(put("a.csv", rows))
+    assert found["text"] == "服务态度差"
+    with pytest.raises(SourceError, match="没有一列像是正文"):
+        records(put("b.csv", "编号,时间\n1,2026年4月1日 10时05分\n"))
+
+
+def test_traditional_names_are_known(put):
+    """Headers in traditional characters give the same roles."""
+    (found,) = records(put("a.csv", "編號,評價,時間,評分\nA1,服務態度很差,2026-03-05,1\n"))
+    assert (found["id"], found["text"], found["at"], found["rating"]) == (
+        "A1", "服務態度很差", DAY, 1,
+    )  # fmt: skip
+
+
 def test_no_text_column(put):
     """A file where nothing looks like text is refused, naming the columns that are there."""
     with pytest.raises(SourceError, match=r"a\.csv.*没有一列像是正文.*甲, 乙"):

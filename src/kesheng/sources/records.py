@@ -35,6 +35,10 @@ KNOWN_NAMES: dict[str, tuple[str, ...]] = {
     "ces": ("ces", "费力度"),
     "csat": ("csat",),
 }  # fmt: skip
+# The characters of these names as traditional exports write them.
+_SIMPLIFIED = str.maketrans(
+    "評價論饋訴見內編號單時間創建訪戶滿級數薦願費", "评价论馈诉见内编号单时间创建访户满级数荐愿费"
+)
 _SCALES = {"nps": (0.0, 10.0)}
 _TIME = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})[日号]?"
@@ -127,19 +131,33 @@ def resolve(source: FileSource, batch: RawBatch, *, known: Columns | None = None
 
 
 def _guess(role: str, names: Sequence[str], batch: RawBatch) -> str | None:
-    plain = {re.sub(r"[\s_-]", "", name).lower(): name for name in reversed(names)}
+    plain = {_plain(name): name for name in reversed(names)}
     for known in KNOWN_NAMES[role]:
         if (key := known.replace("_", "")) in plain:
             return plain[key]
     if role != "text":
         return None
-    lengths = {
-        name: sum(len(v) for v in batch.columns[name] if isinstance(v, str))
+    others = {known.replace("_", "") for r in ROLES if r != "text" for known in KNOWN_NAMES[r]}
+    said = {
+        name: sum(_letters(value) for value in batch.columns[name])
         for name in names
-        if name in batch.columns
+        if name in batch.columns and _plain(name) not in others
     }
-    best = max(lengths, key=lambda name: lengths[name], default=None)
-    return best if best is not None and lengths[best] > 4 * len(batch.rows) else None
+    best = max(said, key=lambda name: said[name], default=None)
+    return best if best is not None and said[best] > 4 * len(batch.rows) else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower().translate(_SIMPLIFIED)
+
+
+def _letters(value: object) -> int:
+    """How many letters of a sentence a cell has: none in a time, a number or a code."""
+    if not isinstance(value, str) or _TIME.fullmatch(value.strip()):
+        return 0
+    if value.isascii() and " " not in value.strip():
+        return 0
+    return sum(map(str.isalpha, value))
 
 
 def typed(batch: RawBatch, columns: Columns, *, source: FileSource, zone: ZoneInfo) -> Records:
