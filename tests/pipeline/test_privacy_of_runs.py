@@ -165,3 +165,20 @@ def test_the_key_does_not_travel(tmp_path):
 def test_modules_read_in_batches():
     """The three readers share one batch size, which the laws make small."""
     assert batches.BATCH_ROWS == formats.BATCH_ROWS
+
+
+def test_no_figure_depends_on_the_key(tmp_path):
+    """The sample under two keys, its hospital rows without ids, has the same scores and topics."""
+    tables = []
+    for key in ("schluessel-nummer-eins", "schluessel-nummer-zwei"):
+        out = tmp_path / key
+        environ = {"KESHENG_WAREHOUSE__PATH": str(out), "KESHENG_PRIVACY__KEY": key}
+        pipeline.run(load(ROOT / "kesheng.toml", environ=environ))
+        scores = pq.read_table(out / "sq_scores" / "part.parquet").drop_columns(["run_date"])
+        topics = pq.read_table(out / "topic" / "part.parquet")
+        ids = pq.read_table(out / "feedback", partitioning=None)["feedback_id"].to_pylist()
+        tables.append((scores.to_pylist(), topics.to_pylist(), set(ids)))
+    # Ids made of masked texts do differ: what is measured must not.
+    assert tables[0][2] != tables[1][2]
+    assert len(tables[0][0]) > 1000
+    assert tables[0][:2] == tables[1][:2]

@@ -204,6 +204,8 @@ def _literal(text: str) -> str:
 
 # Feedback, groups and dimensions get numbers: grouping by words would need
 # several times the memory. `part_of`: which feedback counts in which group.
+# The lists for the bootstrap are in the order of their values: ids come from masked
+# texts where a source has none, and no interval may depend on the key of the pseudonyms.
 _NUMBER_SQL = """
 CREATE TEMP TABLE numbered AS
 SELECT row_number() OVER (ORDER BY feedback_id) AS feedback, feedback_id, dt, source, grp FROM feedback;
@@ -256,8 +258,8 @@ WITH by_value AS (
            sum(pol)::DOUBLE AS pol_a, sum(pol * pol)::DOUBLE AS pol_aa, sum(pol * size)::DOUBLE AS pol_am
     FROM per_feedback JOIN part_of USING (feedback) GROUP BY grouping, place
 ), few AS (
-    SELECT grouping, place, list(g / {UNIT} ORDER BY feedback) AS g_list,
-           list(pol ORDER BY feedback) AS pol_list, list(size ORDER BY feedback) AS size_list
+    SELECT grouping, place, list(g / {UNIT} ORDER BY g, pol, size) AS g_list,
+           list(pol ORDER BY g, pol, size) AS pol_list, list(size ORDER BY g, pol, size) AS size_list
     FROM per_feedback JOIN part_of USING (feedback) SEMI JOIN (
         SELECT grouping, place FROM by_feedback JOIN by_pair USING (grouping, place)
         WHERE n_reviews < {N_OK} AND n_mentions >= {N_LOW}

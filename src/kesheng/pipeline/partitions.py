@@ -19,6 +19,7 @@ from kesheng.models.topics import TopicModel
 from kesheng.pipeline.analyse import analyse, load_models
 from kesheng.pipeline.ingest import STAGED
 from kesheng.settings import PrivacySettings, Settings
+from kesheng.text.privacy import TEXT_DIGITS
 from kesheng.warehouse import Warehouse, partition_days
 
 
@@ -142,18 +143,22 @@ def _travelling(settings: Settings) -> Settings:
 
 
 def sample(warehouse: Warehouse, run_id: str, *, size: int) -> list[str]:
-    """Up to `size` different texts that customers wrote, in the warehouse or staged by a run."""
+    """Up to `size` different texts that customers wrote, in the warehouse or staged by a run.
+
+    By their hash: a fixed, fair sample, whatever order rows came in; without the digits of
+    pseudonyms, so that topics do not depend on the key.
+    """
     files = sorted(warehouse.staging(run_id).rglob("*.parquet"))
     if not files:
         return []
     with warehouse.connect() as db:
         db.read_parquet([str(f) for f in files], hive_partitioning=False).create_view("staged")
         rows = db.execute(
-            "SELECT text FROM (SELECT feedback_id, text, is_default_text FROM staged UNION ALL "
-            "SELECT feedback_id, text, is_default_text FROM feedback) "
+            "SELECT text FROM (SELECT text, is_default_text FROM staged UNION ALL "
+            "SELECT text, is_default_text FROM feedback) "
             "WHERE NOT is_default_text GROUP BY text "
-            "ORDER BY min(feedback_id), text LIMIT ?",
-            [size],
+            "ORDER BY md5(regexp_replace(text, ?, '〕', 'g')), text LIMIT ?",
+            [f"#[0-9a-f]{{{TEXT_DIGITS}}}〕", size],
         ).fetchall()
     return [text for (text,) in rows]
 

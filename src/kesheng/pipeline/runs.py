@@ -208,7 +208,6 @@ class _Run:
         if self.warehouse.read(schema.TOPIC).num_rows:
             return False
         self.progress("主题", 0, None)
-        # By id, which is a hash: a fixed, fair sample, whatever order rows came in.
         texts = sample(self.warehouse, self.run_id, size=self.settings.topics.fit_texts)
         found = topics.fit(texts, tokeniser=self.models.tokeniser, settings=self.settings.topics)
         self.warehouse.replace(schema.TOPIC, found, self.run_id, keep_empty=True)
