@@ -21,6 +21,8 @@ from kesheng.settings import FileSource, Settings
 
 ENV_PREFIX = "KESHENG_"
 SECRETS = {("privacy", "key")}
+# A mobile or 身份证 number in a file's name: the name becomes a folder, before anything is masked.
+_PERSONAL_NUMBER = re.compile(r"(?<!\d)(?:1[3-9]\d[-_ ]?\d{4}[-_ ]?\d{4}|[1-9]\d{16}[\dXx])(?!\d)")
 
 
 def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -59,7 +61,8 @@ def of_file(
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Settings for one file without a configuration; the source is named after the file."""
-    name = re.sub(r"[^\w-]+", "_", Path(file).name.split(".")[0]).strip("_")[:64] or "file"
+    stem = _PERSONAL_NUMBER.sub("", Path(file).name.split(".")[0])
+    name = re.sub(r"[^\w-]+", "_", stem).strip("_")[:64] or "file"
     content = _overlay({}, environ)
     options = (
         ("warehouse", "path", out),

@@ -15,7 +15,7 @@ from small_runs import KEY, run, settings, write_csv
 from small_runs import row as make_row
 
 from kesheng import pipeline
-from kesheng.configuration import load
+from kesheng.configuration import load, of_file
 from kesheng.pipeline import ingest
 from kesheng.report import console
 from kesheng.sources import batches, files, formats
@@ -182,3 +182,14 @@ def test_no_figure_depends_on_the_key(tmp_path):
     assert tables[0][2] != tables[1][2]
     assert len(tables[0][0]) > 1000
     assert tables[0][:2] == tables[1][:2]
+
+
+def test_a_number_in_a_files_name(tmp_path):
+    """A customer's number in the name of a file is in no folder, no table and no report."""
+    path = write_csv(tmp_path / "投诉13812345678.csv", [make_row(1), make_row(2, "")])
+    config = of_file(str(path), columns={}, out=tmp_path / "out", environ={})
+    assert list(config.sources) == ["投诉"]
+    report = pipeline.run(config)
+    assert report.counts[0].rows_rejected == 1
+    assert "13812345678" not in written(tmp_path / "out") + printed(report)
+    assert not [p for p in (tmp_path / "out").rglob("*") if "13812345678" in p.name]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -116,10 +116,11 @@ class Ingest:
         """Batches with the columns of their file, found at its first rows; new ones are added."""
         file: str | None = None
         columns: Columns | None = None
-        for batch in files.read(self._source):
+        for raw in files.read(self._source):
+            batch = replace(raw, file=self._masked_name(raw.file))
             self.intake.files.add(batch.file)
             if batch.skipped:
-                self.intake.skipped.append(f"{self._masked_name(batch.file)}：{batch.skipped}")
+                self.intake.skipped.append(f"{batch.file}：{batch.skipped}")
                 continue
             if batch.file != file:
                 file, columns = batch.file, None
@@ -218,7 +219,7 @@ class Ingest:
         return entries
 
     def _masked_name(self, name: str) -> str:
-        """A name of a column; in a file without a header it is the first customer's data."""
+        """A name of a column or file; without a header a column's is the first customer's data."""
         return self._masker.mask(name.replace(SEPARATOR, ""))
 
     def _payload(self, batch: RawBatch, i: int) -> str:

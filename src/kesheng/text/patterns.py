@@ -17,11 +17,11 @@ NORMALISED_RUN = re.compile(f"[^{KEPT_PUNCTUATION}\uffff\x00-\x7f\u4e00-\u9fff]+
 HTML_BREAK = re.compile(r"<(?:br|/?p|/?div|/?li|/?tr|hr)\b[^<>\uffff]{0,200}>", re.IGNORECASE)
 HTML_TAG = re.compile(r"<(?:!--[^\uffff]{0,2000}?--|[a-zA-Z/!][^<>\uffff]{0,200})>")
 
-# Zero-width, bidirectional and other format characters, controls except tab
+# Zero-width, bidirectional and other format characters, the keycap of 1️⃣, controls except tab
 # and newline, lone surrogates (which no encoder accepts), U+FFFE.
 INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
-    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20e3\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe"
     "\ud800-\udfff\U000e0000-\U000e0fff]+"
 )
 LINE_BREAK = re.compile("\r\n?|[\u2028\u2029\x85]")

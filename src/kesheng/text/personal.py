@@ -48,6 +48,8 @@ def _at_least_three_digits(plate: str) -> bool:
     return sum(char.isdigit() for char in plate) >= 3
 
 
+# What people put between the groups of a number.
+_GAP = "(?:[-—–]{1,2}|[−_. ])"
 _NAME = r"(?<![A-Za-z0-9])"
 # A number starts here, and is not the end of another: 电话...139…, but not 3.139….
 _START = r"(?<!\d)(?<!\d\.)"
@@ -108,26 +110,39 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "手机",
-        re.compile(_START + r"(?:(?:\+|00)?86[- ]?)?[(（]?1[3-9]\d[)）]?(?:[-. ]?\d{4}){2}(?!\d)"),
+        re.compile(
+            _START + r"(?:(?:\+|00)?86[- ]?)?[(（]?1[3-9]\d[)）]?(?:" + _GAP + r"?\d{4}){2}(?!\d)"
+        ),
     ),
     Kind(
         "手机",
         re.compile(
             _START
-            + r"(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:\d[-. ]\d{3}[-. ]\d{4}|[-. ]\d{3}[-. ]\d{5})(?!\d)"
+            + r"(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:\d"
+            + _GAP
+            + r"\d{3}"
+            + _GAP
+            + r"\d{4}|"
+            + _GAP
+            + r"\d{3}"
+            + _GAP
+            + r"\d{5})(?!\d)"
         ),
     ),
     Kind(
         "固话",
         re.compile(
-            r"(?<!\d)(?<!\d[.-])(?:(?:\+|00)86[- ]?[(（]?0?|[(（]?0)(?:10|2\d|[3-9]\d{2})[)）]?[- ]?"
-            r"[2-8]\d{2,3}[- ]?\d{4}(?:(?:转|-)\d{1,5})?(?!\d)"
+            r"(?<!\d)(?<!\d[.-])(?:(?:\+|00)86[- ]?[(（]?0?|[(（]?0)(?:10|2\d|[3-9]\d{2})[)）]?"
+            + _GAP
+            + r"?[2-8]\d{2,3}"
+            + _GAP
+            + r"?\d{4}(?:(?:转|-)\d{1,5})?(?!\d)"
         ),
     ),
     Kind(
         "固话",
         re.compile(
-            r"(?:电话|座机|固话)(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>[2-8]\d{6,7})(?!\d)"
+            r"(?:电话|座机|固话)(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>[2-8]\d{2,3}[- ]?\d{4})(?!\d)"
         ),
     ),
     Kind(
@@ -140,7 +155,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "微信",
         re.compile(
-            rf"(?:{_WECHAT}(?:号码|号|ID|id)?|加[Vv])(?:是|为)?[:：\s]{{0,3}}"
+            rf"(?:{_WECHAT}(?:号码|号|ID|id)?|加我?[+＋]?[Vv])(?:是|为)?[:：\s]{{0,3}}"
             r"(?P<value>(?=[A-Za-z0-9_-]*[0-9_-])[A-Za-z][A-Za-z0-9_-]{5,19})(?![A-Za-z0-9])"
         ),
     ),
@@ -156,7 +171,7 @@ KINDS: tuple[Kind, ...] = (
         "QQ",
         re.compile(
             _NAME
-            + r"(?:[Qq]{2}|扣扣)(?:群)?(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>[1-9]\d{4,10})(?!\d)"
+            + r"(?:[Qq]{2}|扣扣|企鹅)(?:群)?(?:号码|号)?(?:是|为)?[:：\s]{0,3}(?P<value>[1-9]\d{4,10})(?!\d)"
         ),
     ),
     # Too long for a price, a date with time or a model: an order or a document.
@@ -191,7 +206,7 @@ PERSONAL_COLUMN = re.compile(
 )
 # What every text with personal data has at least one of; spares the others all of KINDS.
 SUSPECT = re.compile(
-    rf"\d{{3}}|@|{_WECHAT}|加[Vv]|[Qq]{{2}}|扣扣|(?:订|工|运|递|流|款|理|保)单|单号|流水"
+    rf"\d{{3}}|@|{_WECHAT}|加我?[+＋]?[Vv]|[Qq]{{2}}|扣扣|企鹅|(?:订|工|运|递|流|款|理|保)单|单号|流水"
     rf"|[{_PROVINCE}] ?[A-Za-z][A-Za-z0-9·•・. -]*\d|{_NUMBERED.pattern}"
 )
 # Likewise for a row's own id: seven digits or more, or an account.
