@@ -50,12 +50,12 @@ def test_praise_scores_above_complaints(backend: SentimentModel) -> None:
 
 
 def test_scores_have_one_shape_and_range(backend: SentimentModel) -> None:
-    """Float64, one a span, −1..1, and 0 for a span without evidence."""
-    scores = _scores(backend, ["很好", "", "太差了", "12:30", "👍"])
+    """Float64, one a span, −1..1, and 0 for a span without a letter."""
+    scores = _scores(backend, ["很好", "", "太差了", "12:30", "👍", "？", "ok"])
     assert scores.dtype == np.float64
-    assert scores.shape == (5,)
+    assert scores.shape == (7,)
     assert (np.abs(scores) <= 1).all()
-    assert scores[1] == 0
+    assert (scores == 0).tolist() == [False, True, False, True, True, True, False]
 
 
 def test_spans_score_as_texts(backend: SentimentModel) -> None:

@@ -305,6 +305,7 @@ def test_window(tmp_path):
     window = pipeline.Window(date(2026, 3, 2), date(2026, 3, 3))
     (count,) = run(tmp_path / "out", window=window, a=path).counts
     assert (count.rows_read, count.rows_kept, count.rows_outside) == (6, 6, 6)
+    assert "6 行不在所选日期（--since/--until）内，未读入" in count.warnings
     assert {r["dt"].day for r in rows(tmp_path / "out", "feedback")} == {2, 3}
     entry = ledger(tmp_path / "out", "r000001")["a"]
     assert (entry["since"], entry["until"]) == (date(2026, 3, 2), date(2026, 3, 3))
@@ -557,6 +558,8 @@ def test_duplicates_and_default_texts(tmp_path):
     ids = {r["feedback_id"]: s for s, r in found.items()}
     assert ids[found["N030"]["duplicate_of"]] == "N000"
     assert found["N032"]["is_default_text"]
+    judged = ("sentiment", "sentiment_label", "feedback_type", "severity")
+    assert [found["N032"][name] for name in judged] == [0, "neutral", None, 0]
     scores = [
         [r | {"run_date": None} for r in rows(tmp_path / name, "sq_scores")]
         for name in ("plain", "noisy")

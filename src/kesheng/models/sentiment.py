@@ -36,7 +36,7 @@ class SentimentModel(Protocol):
         """Names the model and its weights; written to every row."""
 
     def scores(self, column: TextColumn, starts: Ints, ends: Ints) -> Floats:
-        """Score spans of a column, float64 in -1..1; a span without evidence gets 0."""
+        """Score spans of a column, float64 in -1..1; a span without a letter (？, 👍, 666) gets 0."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class NgramSentiment:
         z = sums / np.sqrt(np.maximum(counts, 1)) + self.bias
         # tanh(x / 2) = 2 * sigmoid(x) - 1
         scores = np.tanh((self.slope * z + self.shift) / 2)
-        return np.where(counts > 0, scores, 0.0)
+        return np.where(_worded(column, starts, ends), scores, 0.0)
 
 
 class SnowNlpSentiment:
@@ -77,7 +77,14 @@ class SnowNlpSentiment:
     def scores(self, column: TextColumn, starts: Ints, ends: Ints) -> Floats:
         """Score spans one by one."""
         spans = (column.joined[a:b] for a, b in zip(starts, ends, strict=True))
-        return np.array([2 * self._sentiment.classify(s) - 1 if s else 0.0 for s in spans])
+        scores = np.array([2 * self._sentiment.classify(s) - 1 if s else 0.0 for s in spans])
+        return np.where(_worded(column, starts, ends), scores, 0.0)
+
+
+def _worded(column: TextColumn, starts: Ints, ends: Ints) -> npt.NDArray[np.bool_]:
+    """Which spans have a letter: no model here has learnt what marks and emoji alone say."""
+    worded: npt.NDArray[np.bool_] = column.letters(starts, ends).sum(axis=0) > 0
+    return worded
 
 
 def load(backend: str, *, folder: Path | None = None) -> SentimentModel:

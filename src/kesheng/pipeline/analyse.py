@@ -97,9 +97,16 @@ def score(texts: list[str], models: Models) -> Analysis:
     return Analysis(column, of_texts, starts, ends, of_clauses, mentions)
 
 
-def feedback_columns(analysis: Analysis, models: Models, settings: Settings) -> dict[str, pa.Array]:
-    """The scored columns of `feedback` for the texts of an analysis."""
-    column, scores = analysis.column, analysis.sentiment
+def feedback_columns(
+    analysis: Analysis, models: Models, settings: Settings, *, defaults: Sequence[bool]
+) -> dict[str, pa.Array]:
+    """The scored columns of `feedback` for the texts of an analysis.
+
+    Args:
+        defaults: which texts the platform wrote; they judge nothing.
+    """
+    column = analysis.column
+    scores = np.where(np.asarray(defaults, dtype=bool), 0.0, analysis.sentiment)
     labels = sentiment.labels(scores, neutral_band=settings.sentiment.neutral_band)
     kinds = cues.feedback_types(column, labels)
     return {
@@ -157,7 +164,7 @@ def analyse(
     for begin, end in _chunks(texts):
         part = texts[begin:end]
         analysis = score(part, models)
-        scored = feedback_columns(analysis, models, settings)
+        scored = feedback_columns(analysis, models, settings, defaults=defaults[begin:end])
         topic, similarity = topics.assign(part, models.tokeniser)
         scored["topic_id"] = pa.array(topic, pa.string())
         scored["topic_score"] = pa.array(similarity, pa.float32())
@@ -191,22 +198,11 @@ def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def languages(column: TextColumn) -> npt.NDArray[np.int8]:
     """0 zh, 1 en, 2 other, 3 undetermined (no letters): by the script of the letters."""
-    points = column.points
-    chinese = (points >= 0x3400) & (points <= 0x9FFF) | (points >= 0x20000) & (points <= 0x3FFFF)
-    latin = (points | 32 >= ord("a")) & (points | 32 <= ord("z"))
-    other = (points >= 0xC0) & (points < 0x2000) | (points >= 0x3040) & (points < 0x3400)
-    other |= (points >= 0xAC00) & (points <= 0xD7A3)
-    per_text = [_sums(mask, column) for mask in (chinese, latin, other)]
-    zh, en, rest = per_text
+    zh, en, rest = column.letters(column.starts, column.ends)
     # A Chinese character says as much as some three letters.
     result = np.select([zh + en + rest == 0, 3 * zh >= np.maximum(en, 1), rest > en], [3, 0, 2], 1)
     result = np.where((rest > 2 * zh) & (zh + en + rest > 0), 2, result)
     return result.astype(np.int8)
-
-
-def _sums(mask: npt.NDArray[np.bool_], column: TextColumn) -> Ints:
-    prefix = np.concatenate([[0], np.cumsum(mask)]).astype(np.int64)
-    return np.subtract(prefix[column.ends], prefix[column.starts])
 
 
 def _category(codes: npt.NDArray[Any], names: Sequence[str]) -> pa.Array:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from kesheng.models import cues, sentiment
-from kesheng.pipeline.analyse import load_models, score
+from kesheng.pipeline.analyse import feedback_columns, load_models, score
 from kesheng.settings import Settings
 from kesheng.text.clean import clean, is_default_text
 from kesheng.text.privacy import Pseudonymiser
@@ -25,18 +24,18 @@ def explain(text: str, settings: Settings) -> dict[str, Any]:
     secret = key.get_secret_value().encode() if key else secrets.token_bytes(32)
     cleaned = Pseudonymiser(secret).mask(clean(text))
     analysis = score([cleaned], models)
-    band = settings.sentiment.neutral_band
-    labels = sentiment.labels(analysis.sentiment, neutral_band=band)
-    kind = int(cues.feedback_types(analysis.column, labels)[0])
+    default = is_default_text(cleaned)
+    scored = feedback_columns(analysis, models, settings, defaults=[default])
+    said = {name: array[0].as_py() for name, array in scored.items()}
     return {
         "text": cleaned,
-        "is_default_text": is_default_text(cleaned),
+        "is_default_text": default,
         "words": models.tokeniser.cut(cleaned),
-        "sentiment": _rounded(analysis.sentiment[0]),
-        "sentiment_label": sentiment.LABELS[labels[0]],
-        "sentiment_confidence": _rounded(sentiment.confidence(analysis.sentiment)[0]),
-        "feedback_type": cues.TYPES[kind] if kind >= 0 else None,
-        "severity": int(cues.severities(analysis.column, labels, models.taxonomy)[0]),
+        "sentiment": _rounded(said["sentiment"]),
+        "sentiment_label": said["sentiment_label"],
+        "sentiment_confidence": _rounded(said["sentiment_confidence"]),
+        "feedback_type": said["feedback_type"],
+        "severity": said["severity"],
         "clauses": [
             {"text": cleaned[a:b], "start": int(a), "end": int(b), "sentiment": _rounded(s)}
             for a, b, s in zip(
@@ -44,7 +43,9 @@ def explain(text: str, settings: Settings) -> dict[str, Any]:
             )
         ],
         "mentions": [
-            _mention(k, cleaned, analysis, models) for k in range(len(analysis.mentions.row))
+            _mention(k, cleaned, analysis, models)
+            for k in range(len(analysis.mentions.row))
+            if not default
         ],
         "model_version": models.sentiment.version,
         "taxonomy_version": models.taxonomy.version,

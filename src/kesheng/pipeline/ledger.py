@@ -39,7 +39,9 @@ def warnings_of(count: SourceCounts, intake: Intake, group: str | None) -> list[
     columns = {c.name for c in schema.FEEDBACK.columns} | intake.extras
     if group is not None and group not in columns and count.rows_read:
         found.append(f"没有分组列 {group!r}{nearest_zh(group, intake.extras)}，未按它分组")
-    if count.rows_read == 0:
+    if count.rows_outside:
+        found.append(f"{count.rows_outside} 行不在所选日期（--since/--until）内，未读入")
+    elif count.rows_read == 0:
         found.append("没有读到任何行")
     found += intake.skipped
     if intake.undated:

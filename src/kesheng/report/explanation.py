@@ -22,6 +22,8 @@ TYPE = {
 def show(console: Console, explained: dict[str, Any]) -> None:
     """Print what `pipeline.explain` returns."""
     console.print(f"正文：{escape(explained['text'])}")
+    if explained["is_default_text"]:
+        console.print("系统默认文本：不是客户所写，不作判断，不进入指标")
     console.print(f"分词：{escape(' / '.join(explained['words']))}")
     console.print(
         f"情感：{explained['sentiment']:+.2f} {LABEL[explained['sentiment_label']]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,22 @@ class TextColumn:
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
         ends = np.cumsum(lengths + 1) - 1
         return cls(joined, points, ends - lengths, ends)
+
+    @cached_property
+    def _prefixes(self) -> npt.NDArray[np.int64]:
+        """Running counts of Chinese, Latin and other letters, shape (3, len(joined) + 1)."""
+        points = self.points
+        chinese = (points >= 0x3400) & (points <= 0x9FFF) | (points >= 0x20000) & (points < 0x40000)
+        latin = (points | 32 >= ord("a")) & (points | 32 <= ord("z"))
+        other = (points >= 0xC0) & (points < 0x2000) | (points >= 0x3040) & (points < 0x3400)
+        other |= (points >= 0xAC00) & (points <= 0xD7A3)
+        counts = np.zeros((3, len(points) + 1), dtype=np.int64)
+        np.cumsum([chinese, latin, other], axis=1, out=counts[:, 1:])
+        return counts
+
+    def letters(self, starts: Ints, ends: Ints) -> Ints:
+        """Chinese, Latin and other letters of each span, shape (3, spans)."""
+        return np.subtract(self._prefixes[:, ends], self._prefixes[:, starts])
 
     def row_of(self, positions: Ints) -> Ints:
         """The text each position of `joined` lies in."""
