@@ -202,7 +202,7 @@ def _print_table(console: Console, rows: list[dict[str, Any]]) -> None:
 @main.command()
 def tables() -> None:
     """Print the data dictionary: every table and column with its meaning (Markdown)."""
-    from kesheng.schema import markdown
+    from kesheng.report.dictionary import markdown
 
     click.echo(markdown(), nl=False)
 

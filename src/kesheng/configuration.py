@@ -21,7 +21,8 @@ from kesheng.settings import FileSource, Settings
 
 ENV_PREFIX = "KESHENG_"
 SECRETS = {("privacy", "key")}
-# A mobile or 身份证 number in a file's name: the name becomes a folder, before anything is masked.
+# A mobile or 身份证 number in a file's name, which becomes a folder before anything is masked.
+# Not every kind of text.personal: a file named 中山路5号店 is a branch's, no customer's.
 _PERSONAL_NUMBER = re.compile(r"(?<!\d)(?:1[3-9]\d[-_ ]?\d{4}[-_ ]?\d{4}|[1-9]\d{16}[\dXx])(?!\d)")
 
 

@@ -19,7 +19,6 @@ from kesheng.models.topics import TopicModel
 from kesheng.pipeline.analyse import analyse, load_models
 from kesheng.pipeline.ingest import STAGED
 from kesheng.settings import PrivacySettings, Settings
-from kesheng.text.privacy import TEXT_DIGITS
 from kesheng.warehouse import Warehouse, partition_days
 
 
@@ -157,8 +156,8 @@ def sample(warehouse: Warehouse, run_id: str, *, size: int) -> list[str]:
             "SELECT text FROM (SELECT text, is_default_text FROM staged UNION ALL "
             "SELECT text, is_default_text FROM feedback) "
             "WHERE NOT is_default_text GROUP BY text "
-            "ORDER BY md5(regexp_replace(text, ?, '〕', 'g')), text LIMIT ?",
-            [f"#[0-9a-f]{{{TEXT_DIGITS}}}〕", size],
+            "ORDER BY md5(regexp_replace(text, '#[0-9a-f]+〕', '〕', 'g')), text LIMIT ?",
+            [size],
         ).fetchall()
     return [text for (text,) in rows]
 
